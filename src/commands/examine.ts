@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Reads and judges one setup that scan.ts found: slots, decision, and its device records against the actual devices.
+// For every command that has to know what a setup is; writes nothing.
+import { compareFindings, finding } from '../core/findings';
+import type { Finding } from '../core/findings';
+import { contentsOf } from '../core/generation';
+import { deviceFindings } from '../core/devices';
+import type { Level } from '../core/judge';
+import { CONTENT_HASH_SECTORS, SECTOR_BYTES_BIG, STATE_ACTIVE } from '../core/layout';
+import type { Seat, SetupDecision, SpareRead } from '../core/model';
+import { decideSetup } from '../core/setup';
+import { concatBytes, isZero, SECTOR_BYTES, toHex } from '../core/bytes';
+import { readRegion } from '../core/extents';
+import { Fault } from '../core/faults';
+import type { Host } from '../host/host';
+import type { FoundSetup, Located } from './scan';
+import { readSpare, readStray } from './scan';
+
+/** A judged setup, and where its spares lie. */
+export interface Examined {
+  readonly found: FoundSetup;
+  readonly decision: SetupDecision;
+  /** decision.findings, and those about the actual devices; sorted. */
+  readonly findings: readonly Finding[];
+  /** Where a seat's spare lies; null if it was not given. */
+  locate(seat: Seat): Located | null;
+}
+
+/** Reads and judges a setup. `main`: the path of its main device, to be compared too. Faults: what opening says. */
+export function examineSetup(host: Host, found: FoundSetup, level: Level, main: string | null): Examined {
+  const places = new Map<SpareRead, Located>();
+  for (const located of found.spares) places.set(readSpare(host, located, level), located);
+  const decision = decideSetup({
+    setupUuid: found.setupUuid,
+    spares: [...places.keys()],
+    strays: found.strays.map((stray) => readStray(host, stray, level)),
+    level,
+    now: host.now(),
+  });
+  const locate = (seat: Seat): Located | null => (seat.spare === null ? null : (places.get(seat.spare.read) ?? null));
+  const extra =
+    level === 'complete' || level === 'forensic'
+      ? [...spareDevices(host, decision, locate), ...mainDevice(host, decision, main), ...liveness(host, decision, locate)]
+      : [];
+  const findings = extra.length === 0 ? decision.findings : [...decision.findings, ...extra].sort(compareFindings);
+  return { found, decision, findings, locate };
+}
+
+function spareDevices(host: Host, decision: SetupDecision, locate: Examined['locate']): Finding[] {
+  const contents = decision.winner?.contents;
+  if (!contents) return [];
+  return decision.seats.flatMap((seat) => {
+    const located = locate(seat);
+    const record = contents.devices[1 + seat.index];
+    if (located === null || record === undefined) return [];
+    const facts = located.whole ? host.facts(located.path) : null;
+    return deviceFindings(record, { path: located.label, sizeBytes: located.length, facts }, seat.index, contents.remaps);
+  });
+}
+
+function mainDevice(host: Host, decision: SetupDecision, main: string | null): Finding[] {
+  const generation = decision.winner?.generation;
+  if (main === null || !generation) return [];
+  const record = contentsOf(generation).devices[0];
+  if (record === undefined) return [];
+  const handle = host.openRead(main);
+  try {
+    const found = deviceFindings(record, { path: main, sizeBytes: handle.sizeBytes, facts: host.facts(main) }, null, []);
+    const sectors = CONTENT_HASH_SECTORS.map((sector) => readRegion(handle, sector * SECTOR_BYTES_BIG, SECTOR_BYTES));
+    const complete = sectors.every((region) => region.gaps.length === 0);
+    const hash = complete ? host.sha256(concatBytes(sectors.map((region) => region.bytes))) : null;
+    if (hash !== null && !isZero(record.contentSha256) && hash !== toHex(record.contentSha256)) {
+      found.push(finding('main-content', { path: main }));
+    }
+    return found;
+  } finally {
+    handle.close();
+  }
+}
+
+/** ACTIVE is set: is it a crash, or is a target running at this moment? Then what was read may be changing. */
+function liveness(host: Host, decision: SetupDecision, locate: Examined['locate']): Finding[] {
+  if (((decision.winner?.header.state ?? 0) & STATE_ACTIVE) === 0) return [];
+  return decision.seats.flatMap((seat) => {
+    const located = locate(seat);
+    if (located?.kind !== 'block') return [];
+    const uses = usesOf(host, located.path);
+    return uses.length === 0 ? [] : [finding('spare-in-use', { path: located.path, reason: uses.join('; ') }, { spare: seat.index })];
+  });
+}
+
+function usesOf(host: Host, path: string): string[] {
+  try {
+    return host.inUse(path);
+  } catch (error) {
+    if (error instanceof Fault) return [];
+    throw error;
+  }
+}

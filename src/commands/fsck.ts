@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// dmremap-fsck: finds setups in the inputs, judges each, repairs what it may, and judges again. Options in, results
+// out, one setup after the other; nothing is printed here.
+import { textOf } from '../core/bytes';
+import { EXIT, Fault } from '../core/faults';
+import type { Finding } from '../core/findings';
+import { finding, findingSpec } from '../core/findings';
+import type { RepairNeeds } from '../core/findings';
+import type { Level } from '../core/judge';
+import { ENTRY_DATA_LOST } from '../core/layout';
+import type { Verdict } from '../core/model';
+import type { Permissions, PlannedCopy, RepairPlan } from '../core/plan';
+import { inCommitOrder, planRepair } from '../core/plan';
+import type { Host } from '../host/host';
+import type { Examined } from './examine';
+import { examineSetup } from './examine';
+import type { PlanRow, RepairOptions, RepairOutcome } from './repair';
+import { performRepair, planRows, prepareRepair } from './repair';
+import type { FoundSetup, InputReport, ScanOptions } from './scan';
+import { scanInputs } from './scan';
+
+export interface FsckOptions extends RepairOptions {
+  readonly inputs: readonly string[];
+  /** check: nothing is written. repair: -y, or `confirm` is asked about every step. */
+  readonly mode: 'check' | 'preen' | 'repair';
+  readonly level: Level;
+  readonly scan: Pick<ScanOptions, 'offset' | 'setup'>;
+  readonly main: string | null;
+  readonly choose: Permissions['choose'];
+  readonly acceptPartial: boolean;
+  readonly force: boolean;
+  /** Asks a person; null: with mode repair everything permitted is done. */
+  readonly confirm: ((question: string) => Promise<boolean>) | null;
+}
+
+/** What became of one setup. */
+export interface SetupReport {
+  readonly examined: Examined;
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly remapCount: number;
+  readonly lostSectors: bigint;
+  /** As found, before any repair. */
+  readonly findings: readonly Finding[];
+  readonly kind: RepairPlan['kind'];
+  readonly plan: readonly PlanRow[];
+  /** The permissions that the plan makes use of, and those that it lacked. */
+  readonly needs: readonly RepairNeeds[];
+  readonly withheld: readonly RepairNeeds[];
+  readonly refusal: string | null;
+  readonly outcome: RepairOutcome | null;
+  /** Errors that are left, after a repair if there was one. */
+  readonly errorsLeft: readonly Finding[];
+  /** Exit bits of this setup. */
+  readonly exit: number;
+}
+
+export interface FsckSummary {
+  readonly inputs: readonly InputReport[];
+  /** About inputs without a setup. */
+  readonly findings: readonly Finding[];
+  readonly setupCount: number;
+  readonly exit: number;
+}
+
+/** Checks, and repairs as far as the options allow. `onSetup` gets each setup as it is done, in order of uuid. */
+export async function fsck(
+  host: Host,
+  options: FsckOptions,
+  onSetup: (report: SetupReport) => void | Promise<void>,
+): Promise<FsckSummary> {
+  const step = async (): Promise<void> => {
+    await options.signals.breathe();
+    if (options.signals.interrupted()) throw new Fault('INTERRUPTED');
+  };
+  const scan = await scanInputs(host, options.inputs, { level: options.level, ...options.scan }, step);
+  const wanted = scan.setups.filter(({ setupUuid }) => options.scan.setup === null || setupUuid === options.scan.setup);
+  requireOneChoice(options, wanted);
+  let exit = scan.operational ? EXIT.operational : EXIT.fine;
+  if (scan.findings.some(isError)) exit |= EXIT.errorsLeft;
+  if (wanted.length === 0 && scan.setups.length > 0) exit |= EXIT.operational;
+  const lost: Finding[] = [];
+  for (const found of wanted) {
+    await step();
+    const report = await treatOrTell(host, found, options, lost);
+    if (report !== null) {
+      exit |= report.exit;
+      await onSetup(report);
+    } else exit |= EXIT.operational;
+    // A finished group is never cut in two; but after it the signal ends the run.
+    if (options.signals.interrupted()) throw new Fault('INTERRUPTED');
+  }
+  return { inputs: scan.inputs, findings: [...scan.findings, ...lost], setupCount: wanted.length, exit };
+}
+
+const isError = (one: Finding): boolean => findingSpec(one.id).severity === 'error';
+
+function requireOneChoice(options: FsckOptions, setups: readonly FoundSetup[]): void {
+  if (setups.length <= 1) return;
+  if (options.choose === null && options.main === null) return;
+  const option = options.choose === null ? '--main' : '--choose';
+  throw new Fault('USAGE', {
+    what: `${option} is about one setup, but the inputs hold ${setups.length}; name one with --setup UUID`,
+  });
+}
+
+/** An input that goes away between the two looks at it is an operational error, not the end of the run. */
+async function treatOrTell(
+  host: Host,
+  found: FoundSetup,
+  options: FsckOptions,
+  lost: Finding[],
+): Promise<SetupReport | null> {
+  try {
+    return await treatSetup(host, found, options);
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code === 'INTERRUPTED' || error.code === 'USAGE') throw error;
+    lost.push(finding('input-unopened', { what: error.sentence }));
+    return null;
+  }
+}
+
+async function treatSetup(host: Host, found: FoundSetup, options: FsckOptions): Promise<SetupReport> {
+  const before = examineSetup(host, found, options.level, options.main);
+  const wanted = planRepair(before.decision, permissionsOf(options));
+  const plan = options.confirm === null ? wanted : await askAbout(wanted, options.confirm);
+  let rows: PlanRow[] = [];
+  let outcome: RepairOutcome | null = null;
+  let after: Examined | null = null;
+  try {
+    const prepared = prepareRepair(host, before, plan, `dmremap-fsck ${options.tool.version}`);
+    if (prepared !== null) {
+      rows = planRows(host, prepared);
+      if (options.mode !== 'check') {
+        outcome = await performRepair(host, before, prepared, options);
+        after = examineSetup(host, found, options.level, options.main);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    outcome = { report: null, fault: error, backup: null };
+  }
+  return reportOf(before, after, plan, rows, outcome);
+}
+
+function permissionsOf({ mode, choose, acceptPartial, force }: FsckOptions): Permissions {
+  // A check shows the plan that -y would carry out.
+  return { grant: mode === 'preen' ? 'preen' : 'yes', choose, acceptPartial, force };
+}
+
+/** Leaves only what a person agreed to. A new generation is one question: it is on all places or on none. */
+async function askAbout(plan: RepairPlan, confirm: (question: string) => Promise<boolean>): Promise<RepairPlan> {
+  const none: RepairPlan = { ...plan, kind: 'none', copies: [], withheld: [...new Set([...plan.withheld, 'yes' as const])] };
+  if (plan.copies.length === 0) return plan;
+  if (plan.kind === 'commit') {
+    const spares = [...new Set(plan.copies.map((copy) => copy.seat.index))].join(', ');
+    return (await confirm(`Write a new generation to all copies of spare ${spares} (${plan.copies[0]?.finding ?? ''})?`)) ? plan : none;
+  }
+  const agreed: PlannedCopy[] = [];
+  for (const copy of plan.copies) {
+    const question = `Rewrite spare ${copy.seat.index} copy ${copy.copy.copyIndex} (${copy.copy.state}) from the winning copy?`;
+    if (await confirm(question)) agreed.push(copy);
+  }
+  if (agreed.length === 0) return none;
+  return agreed.length === plan.copies.length ? plan : { ...plan, copies: inCommitOrder(agreed), withheld: none.withheld };
+}
+
+function reportOf(
+  before: Examined,
+  after: Examined | null,
+  plan: RepairPlan,
+  rows: readonly PlanRow[],
+  outcome: RepairOutcome | null,
+): SetupReport {
+  const last = after ?? before;
+  const errorsLeft = last.findings.filter(isError);
+  const wrote = outcome?.report !== null && outcome !== null && outcome.report.done.length > 0;
+  const repaired = wrote && errorsLeft.length === 0;
+  const unread = last.decision.seats.some((seat) => seat.copies.some((copy) => copy.state === 'unread'));
+  const failed = outcome !== null && (outcome.fault !== null || outcome.report === null || hasFailed(outcome));
+  let exit: number = EXIT.fine;
+  if (wrote) exit |= EXIT.corrected;
+  if (errorsLeft.length > 0) exit |= EXIT.errorsLeft;
+  if (failed || unread) exit |= EXIT.operational;
+  const contents = (wrote ? last : before).decision.winner?.contents ?? null;
+  return {
+    examined: before,
+    name: contents === null ? '' : textOf(contents.config.name),
+    verdict: repaired ? 'repaired' : last.decision.verdict,
+    remapCount: contents?.remaps.length ?? 0,
+    lostSectors: (contents?.remaps ?? []).reduce(
+      (sum, entry) => ((entry.flags & ENTRY_DATA_LOST) !== 0 ? sum + BigInt(entry.length) : sum),
+      0n,
+    ),
+    findings: before.findings,
+    kind: plan.kind,
+    plan: rows,
+    needs: [...new Set(plan.copies.map((copy) => copy.needs))],
+    withheld: plan.withheld,
+    refusal: plan.refusal,
+    outcome,
+    errorsLeft,
+    exit,
+  };
+}
+
+function hasFailed({ report }: RepairOutcome): boolean {
+  return report !== null && (report.failed.length > 0 || report.journalFault !== null);
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Turns a field table into a decoder, an encoder and a list of named byte ranges. Knows no structure of its own: the
+// tables are in layout.ts. All integers are little-endian (FORMAT.md, preamble).
+import { formatUuid, parseUuid } from './bytes';
+
+/**
+ * One field. `count` is the number of bytes for `char` and `bytes`, the number of records for `records`, else 1.
+ * Text stays raw bytes when decoded (see textOf), so that decoding loses nothing, not even what follows a NUL.
+ */
+export type Field = {
+  readonly name: string;
+  readonly offset: number;
+  readonly doc: string;
+} & (
+  | { readonly type: 'u8' | 'u16' | 'u32' | 'u64' | 'uuid' }
+  | { readonly type: 'char' | 'bytes'; readonly count: number }
+  | { readonly type: 'records'; readonly count: number; readonly of: Struct }
+);
+
+export interface Struct<F extends readonly Field[] = readonly Field[]> {
+  /** The C structure's name. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly fields: F;
+}
+
+type ValueOf<F extends Field> = F extends { type: 'u64' }
+  ? bigint
+  : F extends { type: 'u8' | 'u16' | 'u32' }
+    ? number
+    : F extends { type: 'uuid' }
+      ? string
+      : F extends { type: 'records'; of: infer S extends Struct }
+        ? RecordOf<S>[]
+        : Uint8Array;
+
+/** The decoded form of a structure: one property a field. */
+export type RecordOf<S extends Struct> = { -readonly [F in S['fields'][number] as F['name']]: ValueOf<F> };
+
+/** Bytes that one field takes. */
+export function fieldSize(field: Field): number {
+  switch (field.type) {
+    case 'u8':
+      return 1;
+    case 'u16':
+      return 2;
+    case 'u32':
+      return 4;
+    case 'u64':
+      return 8;
+    case 'uuid':
+      return 16;
+    case 'char':
+    case 'bytes':
+      return field.count;
+    case 'records':
+      return field.count * field.of.size;
+  }
+}
+
+/** The name a field has in the C structures: `overallCrc` there is `overall_crc`. */
+export function cName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+type Value = number | bigint | string | Uint8Array | Values[];
+interface Values {
+  [name: string]: Value;
+}
+
+function readField(field: Field, view: DataView, at: number): Value {
+  const offset = at + field.offset;
+  switch (field.type) {
+    case 'u8':
+      return view.getUint8(offset);
+    case 'u16':
+      return view.getUint16(offset, true);
+    case 'u32':
+      return view.getUint32(offset, true);
+    case 'u64':
+      return view.getBigUint64(offset, true);
+    case 'uuid':
+      return formatUuid(new Uint8Array(view.buffer, view.byteOffset + offset, 16));
+    case 'char':
+    case 'bytes':
+      return new Uint8Array(view.buffer, view.byteOffset + offset, field.count).slice();
+    case 'records': {
+      const records: Values[] = [];
+      for (let i = 0; i < field.count; i++) records.push(readRecord(field.of, view, offset + i * field.of.size));
+      return records;
+    }
+  }
+}
+
+function readRecord(struct: Struct, view: DataView, at: number): Values {
+  const out: Values = {};
+  for (const field of struct.fields) out[field.name] = readField(field, view, at);
+  return out;
+}
+
+function writeField(field: Field, view: DataView, at: number, value: Value): void {
+  const offset = at + field.offset;
+  switch (field.type) {
+    case 'u8':
+      view.setUint8(offset, value as number);
+      return;
+    case 'u16':
+      view.setUint16(offset, value as number, true);
+      return;
+    case 'u32':
+      view.setUint32(offset, value as number, true);
+      return;
+    case 'u64':
+      view.setBigUint64(offset, value as bigint, true);
+      return;
+    case 'uuid': {
+      const raw = parseUuid(value as string);
+      if (raw === null) throw new RangeError(`${field.name}: not a UUID`);
+      new Uint8Array(view.buffer, view.byteOffset + offset, 16).set(raw);
+      return;
+    }
+    case 'char':
+    case 'bytes': {
+      const raw = value as Uint8Array;
+      if (raw.length !== field.count) throw new RangeError(`${field.name}: ${field.count} bytes are needed`);
+      new Uint8Array(view.buffer, view.byteOffset + offset, field.count).set(raw);
+      return;
+    }
+    case 'records':
+      (value as Values[]).forEach((record, i) => {
+        if (i < field.count) writeRecord(field.of, view, offset + i * field.of.size, record);
+      });
+      return;
+  }
+}
+
+function writeRecord(struct: Struct, view: DataView, at: number, record: Values): void {
+  for (const field of struct.fields) {
+    const value = record[field.name];
+    if (value !== undefined) writeField(field, view, at, value);
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Decodes the structure that begins at byte `at`. The caller has checked that all of it is inside `bytes`. */
+export function decode<S extends Struct>(struct: S, bytes: Uint8Array, at = 0): RecordOf<S> {
+  return readRecord(struct, viewOf(bytes), at) as RecordOf<S>;
+}
+
+/** Decodes `count` structures that lie one after another from byte `at`. */
+export function decodeMany<S extends Struct>(struct: S, bytes: Uint8Array, at: number, count: number): RecordOf<S>[] {
+  const view = viewOf(bytes);
+  const out: RecordOf<S>[] = [];
+  for (let i = 0; i < count; i++) out.push(readRecord(struct, view, at + i * struct.size) as RecordOf<S>);
+  return out;
+}
+
+/** Writes the given fields of a structure at byte `at`; fields that are not given keep their bytes. */
+export function encodeInto<S extends Struct>(
+  struct: S,
+  bytes: Uint8Array,
+  at: number,
+  record: Partial<RecordOf<S>>,
+): void {
+  writeRecord(struct, viewOf(bytes), at, record as Values);
+}
+
+/** The bytes of a whole structure; fields that are not given are zero. */
+export function encode<S extends Struct>(struct: S, record: Partial<RecordOf<S>>): Uint8Array {
+  const bytes = new Uint8Array(struct.size);
+  encodeInto(struct, bytes, 0, record);
+  return bytes;
+}
+
+/** A named byte range of a structure, records inside records flattened: `directory[2].offset`. */
+export interface FieldRange {
+  readonly path: string;
+  readonly field: Field;
+  /** Bytes from the start of the outermost structure, half-open. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Every scalar field of a structure in order of offset: for annotated dumps, differences, docs and mutators. */
+export function fieldRanges(struct: Struct, base = 0, prefix = ''): FieldRange[] {
+  const out: FieldRange[] = [];
+  for (const field of struct.fields) {
+    const start = base + field.offset;
+    if (field.type === 'records') {
+      for (let i = 0; i < field.count; i++) {
+        out.push(...fieldRanges(field.of, start + i * field.of.size, `${prefix}${field.name}[${i}].`));
+      }
+    } else {
+      out.push({ path: `${prefix}${field.name}`, field, start, end: start + fieldSize(field) });
+    }
+  }
+  return out;
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The repair plan as data: which generation is to be put where, in which order, and which permission each place needs.
+// Makes no decision about who wins (setup.ts) and writes nothing (src/commands).
+import { sameGeneration } from './judge';
+import { acceptedPartial } from './partial';
+import type { FindingId, RepairNeeds } from './findings';
+import { findingSpec } from './findings';
+import type { Generation } from './generation';
+import { contentsOf } from './generation';
+import { DEVICE_FAILED, BLOCK_BYTES } from './layout';
+import type { Candidate, CopyVerdict, Seat, SetupDecision } from './model';
+
+/** What the user allows. */
+export interface Permissions {
+  /** none: only look; preen: what is beyond doubt; yes: all that loses nothing. */
+  readonly grant: 'none' | 'preen' | 'yes';
+  readonly choose: { readonly spare: number; readonly copy: number } | null;
+  readonly acceptPartial: boolean;
+  readonly force: boolean;
+}
+
+/** One place that is to hold the plan's generation. */
+export interface PlannedCopy {
+  readonly seat: Seat;
+  readonly copy: CopyVerdict;
+  /** Why the place is written. */
+  readonly finding: FindingId;
+  readonly needs: RepairNeeds;
+  /** A whole copy of the highest sequence seen, or of what the plan starts from: never the first to go. */
+  readonly precious: boolean;
+}
+
+export interface RepairPlan {
+  /**
+   * restore: the generation is put back byte for byte. commit: a new generation with its contents is made first
+   * (commit.ts). none: there is nothing to do, or nothing that may be done.
+   */
+  readonly kind: 'none' | 'restore' | 'commit';
+  /** The generation to put back, or the one to make a new one from. */
+  readonly base: Generation | null;
+  /** In the order of FORMAT.md section 6. */
+  readonly copies: readonly PlannedCopy[];
+  /** What is not done for want of permission, or cannot be done; a permission each, without doubles. */
+  readonly withheld: readonly RepairNeeds[];
+  /** Why the whole plan is empty although there is damage, or null. */
+  readonly refusal: string | null;
+}
+
+const NOTHING: RepairPlan = { kind: 'none', base: null, copies: [], withheld: [], refusal: null };
+
+/** Plans the repair of a setup as far as the permissions go. */
+export function planRepair(decision: SetupDecision, permissions: Permissions): RepairPlan {
+  if (decision.verdict === 'clean') return NOTHING;
+  if (decision.refusal !== null) return { ...NOTHING, withheld: ['never'], refusal: `nothing is written, because ${decision.refusal}` };
+  switch (decision.verdict) {
+    case 'lost':
+    case 'inconsistent':
+      return { ...NOTHING, withheld: ['never'] };
+    case 'split':
+      return planChosen(decision, permissions);
+    case 'partial':
+      return permissions.choose === null ? planPartial(decision, permissions) : planChosen(decision, permissions);
+    default:
+      return planWinner(decision, permissions);
+  }
+}
+
+/** The winner is whole or was recovered in full: put it back; bring back spares that were absent. */
+function planWinner(decision: SetupDecision, permissions: Permissions): RepairPlan {
+  const base = decision.winner?.generation ?? null;
+  if (base === null) return NOTHING;
+  const salvaged = decision.winner?.salvage !== null;
+  const behind = decision.seats.filter((seat) => seat.standing === 'behind');
+  if (behind.length > 0) {
+    const failed = behind.some((seat) => flagsOf(base, seat.index) & DEVICE_FAILED);
+    const needs: RepairNeeds = salvaged || failed ? 'yes' : 'preen';
+    if (grants(permissions, needs)) return planCommit(decision, base, 'spare-behind', needs, permissions);
+    const rest = planRestore(decision, base, permissions, salvaged);
+    return { ...rest, withheld: distinct([...rest.withheld, needs]) };
+  }
+  return planRestore(decision, base, permissions, salvaged);
+}
+
+function planRestore(decision: SetupDecision, base: Generation, permissions: Permissions, salvaged: boolean): RepairPlan {
+  const wanted: PlannedCopy[] = [];
+  const withheld: RepairNeeds[] = [];
+  for (const seat of decision.seats) {
+    if (seat.standing !== 'current' || seat.spare === null) continue;
+    for (const copy of seat.copies) {
+      const cause = causeOf(copy);
+      if (cause === null) continue;
+      const own = findingSpec(cause).repair;
+      const needs = salvaged && own === 'preen' ? 'yes' : own;
+      if (grants(permissions, needs)) wanted.push({ seat, copy, finding: cause, needs, precious: false });
+      else withheld.push(needs);
+    }
+  }
+  return { kind: wanted.length > 0 ? 'restore' : 'none', base, copies: inCommitOrder(wanted), withheld: distinct(withheld), refusal: null };
+}
+
+/** A new generation on every spare that is present, belongs to it and is not retired. */
+function planCommit(
+  decision: SetupDecision,
+  base: Generation,
+  why: FindingId,
+  needs: RepairNeeds,
+  permissions: Permissions,
+): RepairPlan {
+  const wanted: PlannedCopy[] = [];
+  const withheld: RepairNeeds[] = [];
+  for (const seat of decision.seats) {
+    if (seat.spare === null || seat.standing === 'retired' || !isMember(base, seat)) continue;
+    for (const copy of seat.copies) {
+      const cause = causeOf(copy);
+      const own = cause === null || cause === 'copy-diverged' ? needs : findingSpec(cause).repair;
+      if (!grants(permissions, own)) {
+        withheld.push(own);
+        continue;
+      }
+      const whole = seat.spare.slots[copy.copyIndex]?.generation ?? null;
+      const precious = whole !== null && (copy.sequence === decision.highestSeen || sameGeneration(whole, base));
+      wanted.push({ seat, copy, finding: cause ?? why, needs: own, precious });
+    }
+  }
+  const copies = inCommitOrder(wanted);
+  const minCopies = contentsOf(base).config.minCopies;
+  const most = Math.max(0, ...decision.seats.map((seat) => copies.filter((one) => one.seat === seat).length));
+  if (most < minCopies) {
+    const refusal = `a new generation would reach ${most} copies on a spare at most, and min_copies is ${minCopies}`;
+    return { ...NOTHING, withheld: distinct(withheld), refusal };
+  }
+  return { kind: 'commit', base, copies, withheld: distinct(withheld), refusal: null };
+}
+
+function planChosen(decision: SetupDecision, permissions: Permissions): RepairPlan {
+  if (permissions.choose === null) return { ...NOTHING, withheld: ['choose'] };
+  const chosen = chosenCandidate(decision, permissions.choose);
+  if (chosen === null) {
+    const { spare, copy } = permissions.choose;
+    return { ...NOTHING, withheld: ['choose'], refusal: `spare ${spare} copy ${copy} is no whole copy that could be chosen` };
+  }
+  if (!grants(permissions, 'choose')) return { ...NOTHING, withheld: ['yes'] };
+  return planCommit(decision, chosen.generation, 'setup-split', 'choose', permissions);
+}
+
+/** The generation that lies whole at the place named by --choose. */
+export function chosenCandidate(decision: SetupDecision, choose: { spare: number; copy: number }): Candidate | null {
+  const salvaged = decision.winner?.salvage;
+  if (salvaged && decision.winner?.generation && sitsAt(decision.winner.from, choose)) {
+    return { generation: decision.winner.generation, places: [decision.winner.from] };
+  }
+  return decision.candidates.find((candidate) => candidate.places.some((place) => sitsAt(place, choose))) ?? null;
+}
+
+function sitsAt(place: Candidate['places'][number], choose: { spare: number; copy: number }): boolean {
+  return place.spare.identity?.index === choose.spare && place.copyIndex === choose.copy;
+}
+
+function planPartial(decision: SetupDecision, permissions: Permissions): RepairPlan {
+  if (!permissions.acceptPartial) return { ...NOTHING, withheld: ['accept-partial'] };
+  if (!grants(permissions, 'accept-partial')) return { ...NOTHING, withheld: ['yes'] };
+  const best = decision.candidates[0]?.generation ?? null;
+  const partial = decision.partial === null ? null : acceptedPartial(decision.partial, best);
+  if (partial === null) {
+    return { ...NOTHING, withheld: ['never'], refusal: 'what was recovered does not make a sound generation' };
+  }
+  return planCommit(decision, partial, 'setup-partial', 'accept-partial', permissions);
+}
+
+/** Does what the user allowed cover what a repair needs? */
+function grants(permissions: Permissions, needs: RepairNeeds): boolean {
+  switch (needs) {
+    case 'preen':
+      return permissions.grant !== 'none';
+    case 'yes':
+      return permissions.grant === 'yes';
+    case 'choose':
+      return permissions.grant === 'yes' && permissions.choose !== null;
+    case 'accept-partial':
+      return permissions.grant === 'yes' && permissions.acceptPartial;
+    case 'force':
+      return permissions.grant === 'yes' && permissions.force;
+    case 'never':
+      return false;
+  }
+}
+
+/** The finding about the copy that a repair of it answers; null if the copy is as it should be. */
+function causeOf(copy: CopyVerdict): FindingId | null {
+  return copy.findings.find((one) => one.id.startsWith('copy-'))?.id ?? null;
+}
+
+function isMember(generation: Generation, seat: Seat): boolean {
+  return contentsOf(generation).devices[1 + seat.index]?.deviceUuid === seat.uuid;
+}
+
+function flagsOf(generation: Generation, index: number): number {
+  return contentsOf(generation).devices[1 + index]?.flags ?? 0;
+}
+
+/**
+ * The order of FORMAT.md section 6, over all spares at once: places not known to be good first, then the good ones, and
+ * among equals slots 1, 2, 3, 4 and last 0. So the best that is left goes last.
+ */
+export function inCommitOrder(copies: readonly PlannedCopy[]): PlannedCopy[] {
+  const rank = (one: PlannedCopy): number => (one.copy.copyIndex === 0 ? 5 : one.copy.copyIndex);
+  const good = (one: PlannedCopy): number => (one.precious ? 2 : one.copy.state === 'valid' ? 1 : 0);
+  return copies.slice().sort((a, b) => good(a) - good(b) || rank(a) - rank(b) || a.seat.index - b.seat.index);
+}
+
+function distinct(needs: readonly RepairNeeds[]): RepairNeeds[] {
+  return [...new Set(needs)].sort();
+}
+
+/** A write of whole blocks. Offsets in bytes from the start of the slot. */
+export interface SlotWrite {
+  readonly start: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The writes that put a copy into its place: first the blocks, last the header block, so that a header is never there
+ * before what it vouches for. For a place known to be good, `now` is what it holds and only blocks that change are
+ * written; else `now` is null and the whole slot_bytes are.
+ */
+export function writesOfCopy(copy: Uint8Array, now: Uint8Array | null): SlotWrite[] {
+  const writes: SlotWrite[] = [];
+  let run = -1;
+  for (let at = BLOCK_BYTES; at <= copy.length; at += BLOCK_BYTES) {
+    const changes = at < copy.length && (now === null || !sameBlock(copy, now, at));
+    if (changes && run === -1) run = at;
+    if (!changes && run !== -1) {
+      writes.push({ start: run, bytes: copy.subarray(run, at) });
+      run = -1;
+    }
+  }
+  writes.push({ start: 0, bytes: copy.subarray(0, BLOCK_BYTES) });
+  return writes;
+}
+
+function sameBlock(a: Uint8Array, b: Uint8Array, at: number): boolean {
+  if (at + BLOCK_BYTES > b.length) return false;
+  for (let i = at; i < at + BLOCK_BYTES; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Decides about one setup: puts together identity, choice, salvage, rules and the state of every copy into one
+// decision with findings. Reads nothing, writes nothing, plans nothing.
+import type { Evidence, NewerGeneration } from './choose';
+import {
+  allRefs,
+  candidatesOf,
+  contenders,
+  divergence,
+  evidenceOf,
+  highestShown,
+  isSameGeneration,
+  newerGeneration,
+  winnerOf,
+} from './choose';
+import type { Region } from './extents';
+import { eventFindings, lineageFindings, stateFindings, timeFindings } from './aspects';
+import { copyVerdict } from './copies';
+import type { Finding } from './findings';
+import { compareFindings, finding, findingSpec } from './findings';
+import { damagedIdentity, identify, isEvidenceOf } from './identity';
+import type { Level } from './judge';
+import { judgeSlot } from './judge';
+import type { DeviceRecord } from './layout';
+import { DEVICE_FAILED, DEVICE_RETIRED, SECTOR_BYTES_BIG, SEQUENCE_LIMIT } from './layout';
+import type { CopyRef, CopyVerdict, JudgedSpare, Seat, SetupDecision, SpareRead, Standing, Winner } from './model';
+import { rulesBroken } from './rules';
+import type { SalvageSource } from './salvage';
+
+/** What a decision is made from. */
+export interface SetupQuestion {
+  readonly setupUuid: string;
+  /** The inputs that belong to the setup, in the order given. */
+  readonly spares: readonly SpareRead[];
+  /** Slots on other setups' spares that hold copies of this setup: evidence and material for salvage, nothing more. */
+  readonly strays: readonly { readonly name: string; readonly region: Region }[];
+  readonly level: Level;
+  /** Nanoseconds; what lies after it is an implausible time. */
+  readonly now: bigint;
+}
+
+/** Decides about a setup. Never throws on any input. */
+export function decideSetup(question: SetupQuestion): SetupDecision {
+  const { setupUuid, level } = question;
+  const judged = question.spares.map((read) => read.slots.map((region) => judgeSlot(region, level)));
+  const identified = identify(question.spares, judged, setupUuid);
+  const spares = identified.map(({ spare }) => spare);
+  const refs = allRefs(spares);
+  const strays = strayRefs(question);
+  const evidence = evidenceOf([...refs, ...strays], setupUuid);
+  const ordered = contenders(refs, setupUuid);
+  const best = ordered[0] === undefined ? null : winnerOf(ordered[0]);
+  const newer =
+    level === 'basic' ? null : newerGeneration(evidence, best?.header.sequence ?? 0n, salvageSources(refs, strays));
+  const winner = newer === null ? best : newer.winner;
+  const unsupported = refusedBy(evidence, winner);
+
+  const findings: Finding[] = [];
+  for (const { spare, doubt } of identified) {
+    if (doubt.length > 1) {
+      const candidates = doubt.map((one) => `spare ${one.index} (${one.uuid})`).join(' or ');
+      findings.push(finding('spare-identity', { path: spare.read.label, candidates }));
+    }
+  }
+  const { seats, outsiders, duplicates } = seatsOf(question, spares, winner, best);
+  findings.push(...duplicates);
+  for (const spare of outsiders) {
+    if (spare.identity === null) continue;
+    const { index, uuid } = spare.identity;
+    findings.push(finding('spare-not-member', { path: spare.read.label, spareIndex: String(index), spareUuid: uuid }));
+  }
+  const split = winner === null || unsupported !== null ? [] : splitFindings(ordered, winner, seats);
+  const partial = newer !== null && newer.winner === null;
+  if (unsupported !== null) findings.push(unsupported);
+  else if (partial) findings.push(...partialFindings(newer, best));
+  else if (winner?.salvage) {
+    const sources = winner.salvage.sources.join(', ');
+    findings.push(finding('setup-salvage', { sequence: String(winner.header.sequence), sources }));
+  }
+  findings.push(...split);
+  if (winner === null && !partial && unsupported === null) {
+    findings.push(finding('setup-lost', { why: 'no header is intact' }));
+  }
+  if (winner !== null && level !== 'basic' && level !== 'integrity') {
+    if (winner.generation !== null) findings.push(...rulesBroken(winner.generation, winner.contents ?? undefined));
+    findings.push(...stateFindings(winner), ...timeFindings(winner, question.now, level));
+  }
+  if (level === 'forensic') {
+    findings.push(...lineageFindings(evidence));
+    if (winner?.contents) findings.push(...eventFindings(winner.contents));
+  }
+
+  const known = winner ?? best;
+  const candidates = candidatesOf(ordered);
+  const context = { setupUuid, winner, known, level, candidates };
+  const told: Seat[] = seats.map((seat) => ({
+    ...seat,
+    copies:
+      seat.spare === null
+        ? absentCopies()
+        : seat.spare.slots.map((judgement, copyIndex) => {
+            const spare = seat.spare as JudgedSpare;
+            return copyVerdict({ spare, copyIndex, judgement }, seat, context);
+          }),
+  }));
+  findings.push(...told.flatMap((seat) => seatFindings(seat, winner)));
+  findings.push(...told.flatMap((seat) => seat.copies.flatMap((copy) => copy.findings)));
+  findings.sort(compareFindings);
+
+  const highestSeen = evidence.reduce((most, { header }) => (header.sequence > most ? header.sequence : most), 0n);
+  return {
+    setupUuid,
+    verdict: verdictOf(findings, { winner, partial, split: split.length > 0, unsupported: unsupported !== null }),
+    winner,
+    seats: told,
+    findings,
+    candidates,
+    partial: partial ? newer.report : null,
+    highestSeen,
+    uncertain:
+      told.some((seat) => seat.spare === null && seat.standing !== 'retired') ||
+      refs.some(({ judgement }) => !isEvidenceOf(judgement.header, setupUuid)),
+    refusal: refusalOf(findings, winner, unsupported, highestSeen),
+  };
+}
+
+/** Copies of this setup that lie on other setups' spares. */
+function strayRefs(question: SetupQuestion): CopyRef[] {
+  return question.strays.map(({ name, region }) => {
+    const judgement = judgeSlot(region, question.level);
+    const spare: JudgedSpare = { read: { label: name, base: 0n, slots: [region] }, slots: [judgement], identity: null };
+    return { spare, copyIndex: 0, judgement };
+  });
+}
+
+function salvageSources(refs: readonly CopyRef[], strays: readonly CopyRef[]): SalvageSource[] {
+  return [
+    ...refs.map(({ spare, copyIndex, judgement }) => ({
+      name: `${spare.identity === null ? spare.read.label : `spare ${spare.identity.index}`} copy ${copyIndex}`,
+      region: judgement.region,
+    })),
+    ...strays.map(({ spare, judgement }) => ({ name: spare.read.label, region: judgement.region })),
+  ];
+}
+
+/** A header that refuses the whole setup: unknown major or incompat bit at or above the winner's sequence. */
+function refusedBy(evidence: readonly Evidence[], winner: Winner | null): Finding | null {
+  for (const { header, judgement } of evidence) {
+    if (judgement.unsupported !== null && header.sequence >= (winner?.header.sequence ?? 0n)) {
+      return finding('setup-unsupported', { sequence: String(header.sequence), why: judgement.unsupported });
+    }
+  }
+  return null;
+}
+
+function partialFindings(newer: NewerGeneration, best: Winner | null): Finding[] {
+  const missing = newer.why ?? newer.report?.missing.join('; ') ?? 'nothing of it was found';
+  const older =
+    best === null
+      ? '; no older whole copy is left either'
+      : `; sequence ${best.header.sequence} is whole (spare ${best.header.spareIndex} copy ${best.header.copyIndex})`;
+  const recovered = newer.report?.sections.some((section) => section.bytes !== null && section.entry.length > 0) ?? false;
+  if (best === null && !recovered) return [finding('setup-lost', { why: missing })];
+  return [finding('setup-partial', { sequence: String(newer.sequence), missing, older })];
+}
+
+interface Seating {
+  readonly seats: readonly Omit<Seat, 'copies'>[];
+  readonly outsiders: readonly JudgedSpare[];
+  readonly duplicates: readonly Finding[];
+}
+
+/** Puts every input on its seat: the spares of the winner's DEVICES, or without a winner the identities seen. */
+function seatsOf(question: SetupQuestion, spares: readonly JudgedSpare[], winner: Winner | null, best: Winner | null): Seating {
+  const { setupUuid } = question;
+  const records = (winner ?? best)?.contents?.devices.slice(1) ?? null;
+  const taken = new Map<number, JudgedSpare>();
+  const outsiders: JudgedSpare[] = [];
+  const duplicates: Finding[] = [];
+  const place = (spare: JudgedSpare, uuid: string, index: number): void => {
+    const sitting = taken.get(index);
+    const record = records?.[index];
+    if (records !== null && record?.deviceUuid !== uuid) outsiders.push(spare);
+    else if (sitting !== undefined) {
+      const fields = { path: sitting.read.label, other: spare.read.label, spareIndex: String(index), spareUuid: uuid };
+      duplicates.push(finding('spare-duplicate', fields, { spare: index }));
+    } else taken.set(index, spare);
+  };
+  for (const spare of spares) if (spare.identity !== null) place(spare, spare.identity.uuid, spare.identity.index);
+  for (const spare of spares) {
+    // All headers damaged: what they still show is enough for a seat that nobody has, and for nothing else.
+    const shown = spare.identity === null ? damagedIdentity(spare.slots) : null;
+    if (shown === null || shown.setupUuid !== setupUuid || taken.has(shown.index)) continue;
+    if (records !== null && records[shown.index]?.deviceUuid !== shown.uuid) continue;
+    taken.set(shown.index, { ...spare, identity: { uuid: shown.uuid, index: shown.index } });
+  }
+  const indexes = records === null ? [...taken.keys()].sort((a, b) => a - b) : records.map((_record, index) => index);
+  const seats = indexes.map((index) => {
+    const spare = taken.get(index) ?? null;
+    const record = records?.[index];
+    const uuid = record?.deviceUuid ?? spare?.identity?.uuid ?? '';
+    const shown = spare === null ? 0n : highestShown(spare, setupUuid);
+    return { index, uuid, spare, standing: standingOf(spare, record, winner, setupUuid), highestShown: shown };
+  });
+  return { seats, outsiders, duplicates };
+}
+
+function standingOf(spare: JudgedSpare | null, record: DeviceRecord | undefined, winner: Winner | null, setupUuid: string): Standing {
+  if (record !== undefined && (record.flags & DEVICE_RETIRED) !== 0) return 'retired';
+  if (spare === null) return 'absent';
+  if (record === undefined || winner === null) return 'current';
+  if (divergence(spare, record, setupUuid) !== null) return 'diverged';
+  return record.lastSequence < winner.header.sequence ? 'behind' : 'current';
+}
+
+/** A split: valid copies of the highest sequence that differ, or a spare that went on without the others. */
+function splitFindings(ordered: readonly CopyRef[], winner: Winner, seats: readonly Omit<Seat, 'copies'>[]): Finding[] {
+  const rivals = ordered.filter(
+    (ref) => ref.judgement.header.header?.sequence === winner.header.sequence && winner.salvage === null && !isSameGeneration(ref, winner.from),
+  );
+  const diverged = seats.filter((seat) => seat.standing === 'diverged');
+  if (rivals.length === 0 && diverged.length === 0) return [];
+  const name = (ref: CopyRef): string => `spare ${ref.spare.identity?.index ?? '?'} copy ${ref.copyIndex}`;
+  const side = `sequence ${winner.header.sequence} (${name(winner.from)}) would win`;
+  const others = [
+    ...rivals.slice(0, 1).map((ref) => `${name(ref)} has the same sequence with other contents`),
+    ...diverged.map((seat) => `spare ${seat.index} went on by itself to sequence ${seat.highestShown}`),
+  ];
+  return [finding('setup-split', { sides: [side, ...others].join('; ') })];
+}
+
+/** Findings about a spare as a whole. */
+function seatFindings(seat: Seat, winner: Winner | null): Finding[] {
+  const found: Finding[] = [];
+  const record = winner?.contents?.devices[1 + seat.index];
+  if (seat.standing === 'absent') {
+    const known = record === undefined ? '' : ` (${describeRecord(record)})`;
+    found.push(finding('spare-absent', { spare: String(seat.index), uuid: seat.uuid, known }, { spare: seat.index }));
+  }
+  if (seat.spare === null || winner === null) return found;
+  if (seat.standing === 'behind') {
+    const fields = { sequence: String(seat.highestShown), winner: String(winner.header.sequence) };
+    found.push(finding('spare-behind', fields, { spare: seat.index }));
+  }
+  if (seat.standing === 'diverged' && record !== undefined) {
+    const header = divergence(seat.spare, record, winner.header.setupUuid);
+    const fields = { sequence: String(header?.sequence ?? 0n), run: (header?.runId ?? 0n).toString(16) };
+    found.push(finding('spare-diverged', fields, { spare: seat.index }));
+  }
+  if (seat.standing === 'retired') found.push(finding('spare-retired', {}, { spare: seat.index }));
+  if (record !== undefined && (record.flags & DEVICE_FAILED) !== 0) found.push(finding('spare-failed', {}, { spare: seat.index }));
+  return found;
+}
+
+function describeRecord(record: DeviceRecord): string {
+  const mebibytes = (record.sizeSectors * SECTOR_BYTES_BIG) / 1048576n;
+  return `${mebibytes} MiB, generation ${record.lastSequence} at most`;
+}
+
+function absentCopies(): CopyVerdict[] {
+  return [0, 1, 2, 3, 4].map((copyIndex) => ({ copyIndex, state: 'absent', sequence: null, findings: [] }));
+}
+
+/** Findings that no permission makes writable. */
+const REFUSING = new Set(['setup-unsupported', 'feature-ro-compat', 'spare-duplicate', 'spare-identity', 'sequence-exhausted']);
+
+function refusalOf(findings: readonly Finding[], winner: Winner | null, unsupported: Finding | null, highest: bigint): string | null {
+  if (unsupported !== null) return 'a newer version of dm-remap wrote it';
+  if (winner !== null && winner.header.roCompat !== 0n) return 'it has features that only allow reading';
+  if (highest >= SEQUENCE_LIMIT - 2n) return 'the sequence is at its limit';
+  const broken = findings.find((one) => REFUSING.has(one.id) || (one.id.startsWith('rule-') && findingSpec(one.id).severity === 'error'));
+  return broken === undefined ? null : `of the finding ${broken.id}`;
+}
+
+function verdictOf(
+  findings: readonly Finding[],
+  facts: { winner: Winner | null; partial: boolean; split: boolean; unsupported: boolean },
+): SetupDecision['verdict'] {
+  const has = (test: (one: Finding) => boolean): boolean => findings.some(test);
+  if (facts.unsupported) return 'inconsistent';
+  if (has((one) => one.id === 'setup-lost')) return 'lost';
+  if (facts.split) return 'split';
+  if (facts.partial) return 'partial';
+  if (has((one) => one.id.startsWith('rule-') || one.id === 'spare-duplicate' || one.id === 'spare-identity')) return 'inconsistent';
+  if (facts.winner?.salvage) return 'salvageable';
+  return has((one) => findingSpec(one.id).severity === 'error') ? 'repairable' : 'clean';
+}

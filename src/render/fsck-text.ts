@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The results of dmremap-fsck as text for a person who is afraid for their data: the verdict first, then what was found
+// and where, what was done, and what to type next. Every text from a disk or a path is escaped here.
+import type { FsckSummary, SetupReport } from '../commands/fsck';
+import { forTerminal } from '../core/escape';
+import type { Finding, RepairNeeds } from '../core/findings';
+import { findingMessage, findingSpec } from '../core/findings';
+import { SLOT_SECTORS } from '../core/layout';
+import type { CopyVerdict, Seat } from '../core/model';
+import { shellWord } from '../core/paths';
+import { isoUtc } from '../core/time';
+import type { Style } from './style';
+import { wrap } from './wrap';
+
+export interface FsckTextOptions {
+  readonly style: Style;
+  readonly columns: number;
+  readonly quiet: boolean;
+  readonly verbose: number;
+  readonly mode: 'check' | 'preen' | 'repair';
+  /** The inputs as given, for the next command. */
+  readonly inputs: readonly string[];
+}
+
+/** One setup. */
+export function setupText(report: SetupReport, options: FsckTextOptions): string {
+  const lines = [headline(report, options)];
+  const troubled = report.findings.some((one) => findingSpec(one.id).severity !== 'note');
+  const { decision } = report.examined;
+  if (!options.quiet && (options.verbose > 0 || report.verdict !== 'clean')) {
+    lines.push(...generationLines(report));
+    for (const seat of decision.seats) lines.push(...seatLines(report, seat, options));
+  }
+  for (const finding of shownFindings(report, options, troubled)) lines.push(...findingLines(finding, options));
+  lines.push(...doneLines(report, options));
+  if (!options.quiet) lines.push(...nextLines(report, options));
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+const VERDICT_SAYS: Readonly<Record<SetupReport['verdict'], string>> = {
+  clean: 'clean',
+  repairable: 'damaged, can be repaired without loss',
+  repaired: 'repaired',
+  salvageable: 'damaged in every copy, but all of it can be recovered',
+  partial: 'the newest generation can be recovered only in part',
+  split: 'split: there are two histories, and a person has to choose',
+  inconsistent: 'inconsistent: not repaired by itself',
+  lost: 'lost: nothing can be recovered from these inputs',
+};
+
+function headline(report: SetupReport, { style }: FsckTextOptions): string {
+  const { decision } = report.examined;
+  const name = report.name === '' ? '' : `${forTerminal(report.name)} `;
+  const paint = report.verdict === 'clean' || report.verdict === 'repaired' ? style.green : style.red;
+  const counts =
+    report.verdict === 'clean' && decision.winner !== null
+      ? `, sequence ${decision.winner.header.sequence}, ${plural(report.remapCount, 'remap')}, ${copiesLine(decision.seats)}`
+      : '';
+  return `${style.bold(`Setup ${name}`)}(${decision.setupUuid}):\n  ${paint(VERDICT_SAYS[report.verdict])}${counts}`;
+}
+
+function copiesLine(seats: readonly Seat[]): string {
+  const given = seats.filter((seat) => seat.spare !== null);
+  const good = given.flatMap((seat) => seat.copies).filter((copy) => copy.state === 'valid').length;
+  return `${good} of ${given.length * 5} copies good`;
+}
+
+function generationLines(report: SetupReport): string[] {
+  const { winner } = report.examined.decision;
+  if (winner === null) return [];
+  const { header } = winner;
+  const lost = report.lostSectors > 0n ? `, ${report.lostSectors} sectors LOST` : '';
+  return [
+    `  sequence ${header.sequence}, written ${isoUtc(header.writtenNs)}`,
+    `  ${plural(report.remapCount, 'remap')}${lost}; winner: spare ${header.spareIndex} copy ${header.copyIndex}`,
+  ];
+}
+
+function seatLines(report: SetupReport, seat: Seat, options: FsckTextOptions): string[] {
+  const located = report.examined.locate(seat);
+  if (located === null) return [`  spare ${seat.index}  not given`];
+  const lines = [`  spare ${seat.index}  ${forTerminal(located.label)}`];
+  for (const copy of seat.copies) lines.push(copyLine(copy, options));
+  return lines;
+}
+
+function copyLine(copy: CopyVerdict, { style }: FsckTextOptions): string {
+  const sector = `sector ${SLOT_SECTORS[copy.copyIndex] ?? 0n}`.padEnd(12);
+  const good = copy.state === 'valid' && !copy.findings.some((one) => findingSpec(one.id).severity === 'error');
+  const state = (good ? style.green : style.red)(copy.state.padEnd(11));
+  const sequence = copy.sequence === null ? '' : `sequence ${copy.sequence}`;
+  return `    copy ${copy.copyIndex}  ${sector} ${state} ${sequence}`.trimEnd();
+}
+
+/** Errors and warnings always; notes when there is trouble that they explain, or with --verbose. */
+function shownFindings(report: SetupReport, options: FsckTextOptions, troubled: boolean): readonly Finding[] {
+  if (options.verbose > 0) return report.findings;
+  return report.findings.filter((one) => {
+    const { severity } = findingSpec(one.id);
+    return severity !== 'note' || (!options.quiet && (troubled || one.id === 'spare-absent'));
+  });
+}
+
+/** One finding, wrapped; for every command that tells of findings. */
+export function findingLines(finding: Finding, { style, columns }: Pick<FsckTextOptions, 'style' | 'columns'>): string[] {
+  const { severity } = findingSpec(finding.id);
+  const paint = severity === 'error' ? style.red : severity === 'warning' ? style.yellow : style.dim;
+  const place = [
+    finding.spare === null ? '' : `spare ${finding.spare}`,
+    finding.copy === null ? '' : `copy ${finding.copy}`,
+    finding.byte === null ? '' : `byte ${finding.byte}`,
+  ].filter((part) => part !== '');
+  const where = place.length === 0 ? '' : `${place.join(' ')}: `;
+  const text = `${where}${forTerminal(findingMessage(finding))} [${finding.id}]`;
+  const [first = '', ...rest] = wrap(text, columns - 11, 0);
+  return [`  ${paint(severity.padEnd(7))}  ${first}`, ...rest.map((line) => `           ${line}`)];
+}
+
+/** Findings about inputs that belong to no setup. */
+export function inputFindingsText(summary: FsckSummary, options: FsckTextOptions): string {
+  return summary.findings
+    .filter((one) => findingSpec(one.id).severity !== 'note' || (!options.quiet && options.verbose > 0))
+    .flatMap((one) => findingLines(one, options))
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function doneLines(report: SetupReport, options: FsckTextOptions): string[] {
+  const { outcome } = report;
+  if (outcome === null) return [];
+  const lines: string[] = [];
+  if (outcome.fault !== null) {
+    lines.push(...wrap(`Nothing was changed: ${forTerminal(outcome.fault.sentence)}`, options.columns, 2));
+    if (outcome.fault.hint !== undefined) lines.push(...wrap(forTerminal(outcome.fault.hint), options.columns, 2));
+  }
+  if (outcome.report === null) return lines;
+  const { done, failed, notStarted, journal, journalFault } = outcome.report;
+  if (done.length > 0 && !options.quiet) {
+    const copies = done.length === 1 ? '1 copy was' : `${done.length} copies were`;
+    lines.push(`  ${options.style.green('done')}     ${copies} written, synced and read back`);
+  }
+  for (const { group, fault } of failed) lines.push(...note(`failed   ${group}: ${fault.sentence}`, options));
+  for (const { group, why } of notStarted) lines.push(...note(`left     ${group}: not begun (${why})`, options));
+  if (journalFault !== null) lines.push(...note(`failed   undo journal: ${journalFault.sentence}`, options));
+  if (outcome.backup !== null && !options.quiet) lines.push(`  backup   ${forTerminal(outcome.backup)}`);
+  if (journal !== null && !options.quiet) lines.push(`  undo     dmremap-undo ${forTerminal(shellWord(journal))}`);
+  return lines;
+}
+
+function note(text: string, { columns }: FsckTextOptions): string[] {
+  const [first = '', ...rest] = wrap(forTerminal(text), columns - 11, 0);
+  return [`  ${first}`, ...rest.map((line) => `           ${line}`)];
+}
+
+const NEEDS_SAYS: Readonly<Record<RepairNeeds, string>> = {
+  preen: '-p',
+  yes: '-y',
+  choose: '-y --choose SPARE:COPY',
+  'accept-partial': '-y --accept-partial',
+  force: '-y --force',
+  never: '',
+};
+
+/** What to type next. */
+function nextLines(report: SetupReport, options: FsckTextOptions): string[] {
+  if (report.refusal !== null) return wrap(`Not repaired: ${report.refusal}.`, options.columns, 2);
+  if (report.errorsLeft.length === 0) return [];
+  const words = options.inputs.length > 4 ? ['INPUT...'] : options.inputs.map((path) => forTerminal(shellWord(path)));
+  const command = (flags: string): string => `  dmremap-fsck ${flags} ${words.join(' ')}`;
+  const needed = new Set<RepairNeeds>(report.withheld);
+  if (options.mode === 'check') for (const one of report.needs) needed.add(one);
+  const flags = (['preen', 'yes', 'choose', 'accept-partial', 'force'] as const).filter((one) => needed.has(one));
+  if (flags.length === 0) return [`  see: dmremap-fsck --explain ${report.errorsLeft[0]?.id ?? ''}`];
+  return ['  next:', ...flags.map((flag) => command(NEEDS_SAYS[flag]))];
+}
+
+function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

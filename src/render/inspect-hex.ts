@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Hex dumps for dmremap-inspect: annotated ones of slots that show a structure, plain ones of all others.
+import type * as Hexy from 'hexy';
+import type { InspectedSlot } from '../commands/inspect';
+import type { AnnotatedLine } from '../core/annotate';
+import { annotateSlot } from '../core/annotate';
+import { isZero } from '../core/bytes';
+import { forTerminal } from '../core/escape';
+import { hasTrace } from '../core/identity';
+import type { Style } from './style';
+
+/** Bytes of a slot without structure that are shown; what overwrote it shows itself at its start. */
+const PLAIN_BYTES = 4096;
+/** Columns of 16 bytes in hexadecimal with a gap in the middle. */
+const HEX_COLUMNS = 16 * 3;
+const LABEL_COLUMNS = 24;
+
+/** The dump of a slot, line by line, each ending with a newline. */
+export function* hexText(slot: InspectedSlot, style: Style): Generator<string> {
+  if (hasTrace(slot.region)) for (const line of annotateSlot(slot.region)) yield `${annotated(line, style)}\n`;
+  else yield* plain(slot, style);
+}
+
+function annotated(line: AnnotatedLine, style: Style): string {
+  switch (line.kind) {
+    case 'title':
+      return `${address(line.offset)}  ${style.bold(forTerminal(line.text))}`;
+    case 'zeros':
+      return style.dim('*');
+    case 'bytes': {
+      const hex = `${line.hex.slice(0, 8).join(' ')}${line.hex.length > 8 ? '  ' : ''}${line.hex.slice(8).join(' ')}`;
+      const label = forTerminal(line.label).padEnd(LABEL_COLUMNS);
+      return `${address(line.offset)}  ${hex.padEnd(HEX_COLUMNS)}  ${label} ${forTerminal(line.value)}`.trimEnd();
+    }
+  }
+}
+
+function address(offset: number): string {
+  return offset.toString(16).padStart(8, '0');
+}
+
+/** Bytes that nobody can name: as hexdump -C shows them. */
+function* plain({ region }: InspectedSlot, style: Style): Generator<string> {
+  const { bytes, gaps } = region;
+  for (const { start, end, reason } of gaps) yield `${address(start)}  bytes ${start} to ${end}: ${forTerminal(reason)}\n`;
+  if (isZero(bytes)) {
+    if (gaps.length === 0) yield `${address(0)}  ${style.dim(`${bytes.length} bytes, all zero`)}\n`;
+    return;
+  }
+  // Loaded here and not above: most runs need no plain dump and should not pay for it.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { hexy } = require('hexy') as typeof Hexy;
+  const shown = bytes.subarray(0, PLAIN_BYTES);
+  const text = hexy(Buffer.from(shown), { width: 16, format: 'twos', numbering: 'hex_bytes' });
+  yield* collapsed(text.split('\n').filter((line) => line !== ''), style);
+  if (bytes.length > shown.length) yield style.dim(`${bytes.length - shown.length} more bytes are not shown`) + '\n';
+}
+
+/** Lines of zeros, but for the first, become one '*'. */
+function* collapsed(lines: readonly string[], style: Style): Generator<string> {
+  let zeros = 0;
+  for (const line of lines) {
+    zeros = /: [0 ]+ \.+$/.test(line) ? zeros + 1 : 0;
+    if (zeros === 2) yield `${style.dim('*')}\n`;
+    if (zeros < 2) yield `${forTerminal(line)}\n`;
+  }
+}
