@@ -67,7 +67,10 @@ async function bundle(command) {
     // yargs asks for the width of the terminal as soon as it is loaded, which makes Node set up stdout: 3 ms. It prints
     // nothing here and need not know. (src/cli/run.ts asks in another way.)
     define: { 'process.stdout.columns': 'undefined' },
-    alias: { assert: join(root, 'scripts', 'assert-shim.js') },
+    alias: {
+      assert: join(root, 'scripts', 'assert-shim.js'),
+      cliui: join(root, 'scripts', 'cliui-shim.js'),
+    },
   });
   const code = outputFiles[0].text;
   if (/[^\x00-\x7f]/.test(code)) throw new Error(`${command}: the bundle is not pure ASCII`);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // From a command line to ParsedArgs, by yargs set up from the option table. Prints nothing; a command line that makes
 // no sense is a Fault USAGE.
-import type { Options } from 'yargs';
 import yargs from 'yargs/yargs';
 import { Fault } from '../core/faults';
 import { allOptions, dashed } from './common';
@@ -49,9 +48,17 @@ export function parseArgs(spec: CommandSpec, argv: readonly string[]): ParsedArg
       if (error instanceof Error) throw error;
       throw usage(inOurWords(message));
     });
-  for (const option of table) {
-    parser.option(option.name, yargsOption(option));
-  }
+  const named = (...kinds: readonly OptionKind[]): string[] =>
+    table.filter(({ kind }) => kinds.includes(kind)).map(({ name }) => name);
+  // All options of a kind at once: one call for each of them takes three times as long.
+  parser
+    .boolean(named('flag'))
+    .count(named('count'))
+    .string(named('value', 'list', 'pair'))
+    .array(named('list', 'pair'))
+    .nargs(Object.fromEntries(named('value', 'list', 'pair').map((name) => [name, 1])))
+    .alias(Object.fromEntries(table.map(({ name, aliases }) => [name, aliases ?? []])))
+    .choices(Object.fromEntries(table.flatMap(({ name, choices }) => (choices ? [[name, choices]] : []))));
   for (const set of spec.exclusive ?? []) {
     for (const [i, name] of set.entries()) parser.conflicts(name, set.slice(i + 1));
   }
@@ -87,21 +94,6 @@ export function checkOperands(spec: CommandSpec, args: ParsedArgs): void {
   const empty = args.operands.indexOf('');
   if (empty >= 0) {
     throw new Fault('USAGE', { what: `argument ${empty + 1} is empty`, command: spec.name });
-  }
-}
-
-function yargsOption(option: OptionSpec): Options {
-  const common = { alias: [...(option.aliases ?? [])], ...(option.choices && { choices: option.choices }) };
-  switch (option.kind) {
-    case 'flag':
-      return { ...common, type: 'boolean', nargs: 0 };
-    case 'count':
-      return { ...common, type: 'count' };
-    case 'value':
-      return { ...common, type: 'string', nargs: 1 };
-    case 'list':
-    case 'pair':
-      return { ...common, type: 'string', array: true, nargs: 1 };
   }
 }
 

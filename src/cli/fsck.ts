@@ -10,7 +10,7 @@ import type { Level } from '../core/judge';
 import { explainFinding, explainJson } from '../render/explain';
 import { FSCK_SCHEMA, fsckDocument, setupJson } from '../render/fsck-json';
 import type { FsckTextOptions } from '../render/fsck-text';
-import { inputFindingsText, setupText } from '../render/fsck-text';
+import { inputFindingsText, setupText, unopenedText } from '../render/fsck-text';
 import { RawJson, jsonPieces, jsonText } from '../render/json';
 import { styleFor } from '../render/style';
 import { parseOffset } from './offset';
@@ -218,6 +218,7 @@ async function runText(options: FsckOptions, args: ParsedArgs, io: CliIo): Promi
     quiet: io.quiet,
     verbose: io.verbose,
     mode: options.mode,
+    level: options.level,
     inputs: args.operands,
   };
   let gone = false;
@@ -227,6 +228,7 @@ async function runText(options: FsckOptions, args: ParsedArgs, io: CliIo): Promi
   };
   const summary = await fsck(io.host, withProgress(options, io), show);
   io.out(inputFindingsText(summary, text));
+  io.err(unopenedText(summary, NAME));
   if (summary.setupCount > 1 && !io.quiet) io.out(countLine(summary));
   return summary.exit;
 }

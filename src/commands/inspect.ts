@@ -3,7 +3,7 @@
 // Opens for reading only; prints nothing.
 import { textOf } from '../core/bytes';
 import type { FoundContents } from '../core/describe';
-import { contentsFound } from '../core/describe';
+import { contentsFound, contentsOfGeneration } from '../core/describe';
 import type { SlotDifferences } from '../core/differences';
 import { compareSlots } from '../core/differences';
 import type { Region } from '../core/extents';
@@ -77,10 +77,7 @@ export function inspectSetup(host: Host, found: FoundSetup): InspectedSetup {
     decision,
     findings: examined.findings,
     spares: [...seated(examined), ...unseated(host, examined)],
-    contents:
-      winner?.contents === undefined || winner.contents === null
-        ? null
-        : { header: winner.header, ...winner.contents, unread: [] },
+    contents: winner?.contents ? contentsOfGeneration(winner.header, winner.contents) : null,
   };
 }
 
@@ -135,12 +132,17 @@ function regionAt(setup: InspectedSetup, place: CopyPlaceName): Region {
   return region;
 }
 
-/** The exit status bits that the findings and the inputs call for. */
-export function exitOfFindings(findings: readonly Finding[]): number {
-  return findings.some(({ id }) => findingSpec(id).severity === 'error') ? EXIT.errorsLeft : EXIT.fine;
-}
-
 /** The exit status bits of looking at inputs. */
 export function exitOfScan(scan: ScanResult): number {
   return exitOfFindings(scan.findings) | (scan.operational ? EXIT.operational : EXIT.fine);
+}
+
+/** The exit status bits of one setup: errors that are left, slots that could not be read. */
+export function exitOfSetup({ findings, decision }: InspectedSetup): number {
+  const unread = decision.seats.some((seat) => seat.copies.some((copy) => copy.state === 'unread'));
+  return exitOfFindings(findings) | (unread ? EXIT.operational : EXIT.fine);
+}
+
+function exitOfFindings(findings: readonly Finding[]): number {
+  return findings.some(({ id }) => findingSpec(id).severity === 'error') ? EXIT.errorsLeft : EXIT.fine;
 }

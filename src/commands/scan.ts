@@ -12,8 +12,10 @@ import { finding } from '../core/findings';
 import { belongsTo, damagedIdentity, hasTrace } from '../core/identity';
 import type { HeaderJudgement, Level } from '../core/judge';
 import { isEvidence, judgeHeader, judgeSlot } from '../core/judge';
-import { BLOCK_BYTES, COPY_COUNT, SLOT_ROOM_BYTES } from '../core/layout';
+import { headerCrcOf } from '../core/generation';
+import { BLOCK_BYTES, COPY_COUNT, HEADER_BYTES, HEADER_CRC_AT, SLOT_BYTES_AT, SLOT_ROOM_BYTES } from '../core/layout';
 import type { SpareRead } from '../core/model';
+import { shellWord } from '../core/paths';
 import { readPartitions } from '../core/partitions';
 import { slotOffset } from '../core/copies';
 import { recogniseContent } from '../core/signatures';
@@ -253,7 +255,7 @@ class Scan {
   #nameOther(path: string, handle: ReadHandle, offset: bigint | null): Finding {
     const container = recogniseContainer(handle);
     if (container !== undefined && !container.rawInside) {
-      const hint = container.hint === '' ? '' : `; try: ${container.hint.replace(/\bIN\b/g, path).replace(/\bOUT\b/g, `${path}.raw`)}`;
+      const hint = container.hint === '' ? '' : `; try: ${convertCommand(container.hint, path)}`;
       return finding('input-container', { path, container: container.name, hint });
     }
     const matches = recogniseContent(handle, { base: offset ?? 0n, length: handle.sizeBytes - (offset ?? 0n) });
@@ -265,6 +267,11 @@ class Scan {
     const looked = unread ? ' (parts of it could not be read)' : offset === null ? '' : ` at byte ${offset}`;
     return finding('input-none', { path, looked });
   }
+}
+
+/** The command that makes a raw image of `path`, from a hint with the words IN and OUT. */
+function convertCommand(hint: string, path: string): string {
+  return hint.replace(/\b(IN|OUT)\b/g, (word) => shellWord(word === 'IN' ? path : `${path}.raw`));
 }
 
 const COPIES = Array.from({ length: COPY_COUNT }, (_unused, copy) => copy);
@@ -290,10 +297,20 @@ export function readSlot(source: ByteSource, copyIndex: number, level: Level): R
   const offset = slotOffset(copyIndex);
   if (level === 'basic') return readRegion(source, offset, BLOCK_BYTES);
   const first = readRegion(source, offset, FIRST_READ);
+  // A cheap look at the usual case; whether the header can be trusted is for judgeSlot to find out.
+  if (first.gaps.length === 0 && isSmallCopy(first.bytes)) return first;
   const header = judgeHeader(first);
   if (header.usable && header.header !== null && header.header.slotBytes <= FIRST_READ) return first;
   if (header.state === 'beyond-end') return first;
   return readRegion(source, offset, header.usable && header.header !== null ? header.header.slotBytes : SLOT_ROOM_BYTES);
+}
+
+/** True for bytes with an intact header whose slot_bytes lie within the first read. */
+function isSmallCopy(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const slotBytes = view.getUint32(SLOT_BYTES_AT, true);
+  if (slotBytes > FIRST_READ || slotBytes < BLOCK_BYTES) return false;
+  return headerCrcOf(bytes.subarray(0, HEADER_BYTES)) === view.getUint32(HEADER_CRC_AT, true);
 }
 
 /** Everything of a located spare that judging it needs. */

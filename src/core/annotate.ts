@@ -17,13 +17,27 @@ import { HEADER_RECORD, mapSlot, recordsOf, unownedRanges } from './slotmap';
  */
 export type AnnotatedLine =
   | { readonly kind: 'title'; readonly offset: number; readonly text: string }
-  | { readonly kind: 'bytes'; readonly offset: number; readonly hex: readonly string[]; readonly label: string; readonly value: string }
+  | {
+      readonly kind: 'bytes';
+      readonly offset: number;
+      readonly hex: readonly string[];
+      readonly label: string;
+      readonly value: string;
+    }
   | { readonly kind: 'zeros' };
 
 const LINE_BYTES = 16;
 
 /** The dump of a slot, line by line; a full slot has over 100,000. Offsets in bytes from the slot's start. */
 export function* annotateSlot(region: Region): Generator<AnnotatedLine> {
+  let before: AnnotatedLine['kind'] = 'title';
+  for (const line of linesOf(region)) {
+    if (line.kind !== 'zeros' || before !== 'zeros') yield line;
+    before = line.kind;
+  }
+}
+
+function* linesOf(region: Region): Generator<AnnotatedLine> {
   const map = mapSlot(region);
   if (map.header === null) {
     yield { kind: 'title', offset: 0, text: 'header: not read' };
@@ -32,15 +46,24 @@ export function* annotateSlot(region: Region): Generator<AnnotatedLine> {
     yield* annotateRecord(region, HEADER_RECORD);
   }
   if (!map.byDirectory) {
-    yield { kind: 'title', offset: 0, text: 'the directory cannot be followed: sections where v4.0 writers put them' };
+    yield {
+      kind: 'title',
+      offset: 0,
+      text: 'the directory cannot be followed: sections where v4.0 writers put them',
+    };
   }
   for (const mapped of map.sections) {
-    yield { kind: 'title', offset: mapped.start, text: `${mapped.name}, bytes ${mapped.start} to ${mapped.end}` };
+    yield {
+      kind: 'title',
+      offset: mapped.start,
+      text: `${mapped.name}, bytes ${mapped.start} to ${mapped.end}`,
+    };
     let at = mapped.start;
     for (const record of recordsOf(region, mapped)) {
       at = record.start + record.struct.size;
       if (!record.used) continue;
-      if (record.path !== mapped.name.toLowerCase()) yield { kind: 'title', offset: record.start, text: record.path };
+      if (record.path !== mapped.name.toLowerCase())
+        yield { kind: 'title', offset: record.start, text: record.path };
       yield* annotateRecord(region, record);
     }
     // A section of unknown type, or the rest of one whose length is wrong.
@@ -90,7 +113,11 @@ export function valueText(region: Region, record: MappedRecord, range: FieldRang
   const start = record.start + range.start;
   const gap = gapWithin(region, start, record.start + range.end);
   if (gap !== undefined) return `not read: ${gap.reason}`;
-  return showValue(ownerOf(record.struct, range.path), range.field, readScalar(region.bytes, start, range.field));
+  return showValue(
+    ownerOf(record.struct, range.path),
+    range.field,
+    readScalar(region.bytes, start, range.field),
+  );
 }
 
 /** The structure whose field a path names: 'directory[2].offset' is one of section_entry. */
@@ -109,7 +136,13 @@ function readScalar(bytes: Uint8Array, at: number, field: Field): FieldValue {
   return (decode(alone, bytes, at) as unknown as Record<string, FieldValue>)[field.name] ?? 0;
 }
 
-function* rawLines(region: Region, start: number, end: number, label: string, value: string): Generator<AnnotatedLine> {
+function* rawLines(
+  region: Region,
+  start: number,
+  end: number,
+  label: string,
+  value: string,
+): Generator<AnnotatedLine> {
   let zeros = false;
   for (let at = start; at < end; at += LINE_BYTES) {
     const stop = Math.min(at + LINE_BYTES, end);
@@ -121,7 +154,13 @@ function* rawLines(region: Region, start: number, end: number, label: string, va
     }
     zeros = false;
     const first = at === start;
-    yield { kind: 'bytes', offset: at, hex: hexOf(region, at, stop), label: first ? label : '', value: first ? value : '' };
+    yield {
+      kind: 'bytes',
+      offset: at,
+      hex: hexOf(region, at, stop),
+      label: first ? label : '',
+      value: first ? value : '',
+    };
   }
 }
 
@@ -130,7 +169,9 @@ function hexOf(region: Region, start: number, end: number): string[] {
   const out: string[] = [];
   for (let at = start; at < end; at++) {
     const unread = region.gaps.length > 0 && gapWithin(region, at, at + 1) !== undefined;
-    out.push(unread || at >= region.bytes.length ? '??' : (region.bytes[at] ?? 0).toString(16).padStart(2, '0'));
+    out.push(
+      unread || at >= region.bytes.length ? '??' : (region.bytes[at] ?? 0).toString(16).padStart(2, '0'),
+    );
   }
   return out;
 }

@@ -18,7 +18,17 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 /** Index of the first byte that differs within the shorter length, or -1. */
 export function firstDifference(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return i;
+  // Copies are compared all the time; words are four times as fast as bytes, where both lie on word boundaries.
+  let start = 0;
+  if (((a.byteOffset | b.byteOffset) & 3) === 0) {
+    const words = length >>> 2;
+    const x = new Uint32Array(a.buffer, a.byteOffset, words);
+    const y = new Uint32Array(b.buffer, b.byteOffset, words);
+    let word = 0;
+    while (word < words && x[word] === y[word]) word++;
+    start = word * 4;
+  }
+  for (let i = start; i < length; i++) if (a[i] !== b[i]) return i;
   return -1;
 }
 
@@ -32,10 +42,12 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   return out;
 }
 
+const HEX = Array.from({ length: 256 }, (_unused, byte) => byte.toString(16).padStart(2, '0'));
+
 /** Lower-case hexadecimal, two digits a byte. */
 export function toHex(bytes: Uint8Array): string {
   let out = '';
-  for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
+  for (const byte of bytes) out += HEX[byte] ?? '';
   return out;
 }
 

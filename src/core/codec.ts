@@ -69,34 +69,57 @@ interface Values {
   [name: string]: Value;
 }
 
-function readField(field: Field, view: DataView, at: number): Value {
-  const offset = at + field.offset;
+/** Reads one field of a structure that begins at byte `at` of a view. */
+type Reader = (view: DataView, at: number) => Value;
+
+function readerOf(field: Field): Reader {
+  const { offset } = field;
   switch (field.type) {
     case 'u8':
-      return view.getUint8(offset);
+      return (view, at) => view.getUint8(at + offset);
     case 'u16':
-      return view.getUint16(offset, true);
+      return (view, at) => view.getUint16(at + offset, true);
     case 'u32':
-      return view.getUint32(offset, true);
+      return (view, at) => view.getUint32(at + offset, true);
     case 'u64':
-      return view.getBigUint64(offset, true);
+      return (view, at) => view.getBigUint64(at + offset, true);
     case 'uuid':
-      return formatUuid(new Uint8Array(view.buffer, view.byteOffset + offset, 16));
+      return (view, at) => formatUuid(new Uint8Array(view.buffer, view.byteOffset + at + offset, 16));
     case 'char':
-    case 'bytes':
-      return new Uint8Array(view.buffer, view.byteOffset + offset, field.count).slice();
+    case 'bytes': {
+      const { count } = field;
+      return (view, at) => new Uint8Array(view.buffer, view.byteOffset + at + offset, count).slice();
+    }
     case 'records': {
-      const records: Values[] = [];
-      for (let i = 0; i < field.count; i++) records.push(readRecord(field.of, view, offset + i * field.of.size));
-      return records;
+      const { count, of } = field;
+      return (view, at) => readMany(of, view, at + offset, count);
     }
   }
 }
 
-function readRecord(struct: Struct, view: DataView, at: number): Values {
+/** Readers by structure, made at the first use: a table is walked for its fields only once. */
+const READERS = new Map<Struct, readonly (readonly [string, Reader])[]>();
+
+function readersOf(struct: Struct): readonly (readonly [string, Reader])[] {
+  let readers = READERS.get(struct);
+  if (readers === undefined) {
+    readers = struct.fields.map((field) => [field.name, readerOf(field)] as const);
+    READERS.set(struct, readers);
+  }
+  return readers;
+}
+
+function readRecord(readers: readonly (readonly [string, Reader])[], view: DataView, at: number): Values {
   const out: Values = {};
-  for (const field of struct.fields) out[field.name] = readField(field, view, at);
+  for (const [name, read] of readers) out[name] = read(view, at);
   return out;
+}
+
+function readMany(struct: Struct, view: DataView, at: number, count: number): Values[] {
+  const readers = readersOf(struct);
+  const records: Values[] = [];
+  for (let i = 0; i < count; i++) records.push(readRecord(readers, view, at + i * struct.size));
+  return records;
 }
 
 function writeField(field: Field, view: DataView, at: number, value: Value): void {
@@ -148,15 +171,12 @@ function viewOf(bytes: Uint8Array): DataView {
 
 /** Decodes the structure that begins at byte `at`. The caller has checked that all of it is inside `bytes`. */
 export function decode<S extends Struct>(struct: S, bytes: Uint8Array, at = 0): RecordOf<S> {
-  return readRecord(struct, viewOf(bytes), at) as RecordOf<S>;
+  return readRecord(readersOf(struct), viewOf(bytes), at) as RecordOf<S>;
 }
 
 /** Decodes `count` structures that lie one after another from byte `at`. */
 export function decodeMany<S extends Struct>(struct: S, bytes: Uint8Array, at: number, count: number): RecordOf<S>[] {
-  const view = viewOf(bytes);
-  const out: RecordOf<S>[] = [];
-  for (let i = 0; i < count; i++) out.push(readRecord(struct, view, at + i * struct.size) as RecordOf<S>);
-  return out;
+  return readMany(struct, viewOf(bytes), at, count) as RecordOf<S>[];
 }
 
 /** Writes the given fields of a structure at byte `at`; fields that are not given keep their bytes. */

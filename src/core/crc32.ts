@@ -12,14 +12,15 @@ let engine: Crc32 = (bytes, seed) => crc32Package.buf(bytes, seed) >>> 0;
 export const CRC32_CHECK_VALUE = 0xcbf43926;
 
 /**
- * Installs an engine of the host's (zlib's, where Node has it). One that fails the check value or the continuation
- * of it is not taken: a wrong CRC would call every healthy copy corrupt.
+ * Installs an engine of the host's (zlib's, where Node has it). One that fails the check value or a continuation
+ * of it (by no bytes too) is not taken: a wrong CRC would call every healthy copy corrupt.
  */
 export function installCrc32(candidate: Crc32): boolean {
   const check = Uint8Array.from([0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39]);
   const whole = candidate(check, 0);
   const continued = candidate(check.subarray(4), candidate(check.subarray(0, 4), 0));
-  if (whole !== CRC32_CHECK_VALUE || continued !== CRC32_CHECK_VALUE) return false;
+  const byNothing = candidate(new Uint8Array(new ArrayBuffer(0)), whole);
+  if (whole !== CRC32_CHECK_VALUE || continued !== CRC32_CHECK_VALUE || byNothing !== whole) return false;
   engine = candidate;
   return true;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a generation, or what is left of one, says, as rows and lists for people and as values for JSON. Not escaped:
 // texts from the disk are in it as they stand. How it is laid out is in src/render.
-import { textOf, ZERO_UUID } from './bytes';
+import { textOf } from './bytes';
 import type { Struct } from './codec';
 import { cName, decode } from './codec';
 import { configJson, eventsJson } from './dump-sections';
 import type { Region } from './extents';
 import { gapWithin } from './extents';
+import type { Contents } from './generation';
 import type { FieldValue } from './forms';
 import { enumName, flagsText, formOf, isReserved, showValue } from './forms';
 import type { ConfigRecord, DeviceRecord, EventRecord, Header, HealthRecord, RemapEntry } from './layout';
@@ -74,6 +75,12 @@ export function contentsFound(region: Region): FoundContents {
     }
   }
   return { header: map.header, devices, config, health, events, remaps, unread };
+}
+
+/** What a whole generation says. */
+export function contentsOfGeneration(header: Header, contents: Contents): FoundContents {
+  const { devices, config, health, events, remaps } = contents;
+  return { header, devices, config, health, events, remaps, unread: [] };
 }
 
 const NOT_SHOWN: ReadonlySet<string> = new Set(['crc']);
@@ -161,26 +168,33 @@ export function bytesText(bytes: bigint): string {
 
 /** `65536 (32 MiB)` */
 export function sectorsText(sectors: bigint): string {
-  return `${sectors} (${bytesText(sectors * SECTOR_BYTES_BIG)})`;
+  return sectors === 0n ? '0' : `${sectors} (${bytesText(sectors * SECTOR_BYTES_BIG)})`;
 }
 
-/** A time, or `never` for 0. */
+/** A time to the second, or `never` for 0. */
 export function timeText(ns: bigint): string {
-  return ns === 0n ? 'never' : isoUtc(ns);
+  return ns === 0n ? 'never' : isoUtc(ns - (ns % 1_000_000_000n));
 }
 
-const SECTOR_FIELDS = /(^|[a-z])sectors?$|^dataStart$|^scanPosition$|^scanChunk/i;
+/** Counts of sectors that a person wants in bytes too. */
+const SECTOR_FIELDS: ReadonlySet<string> = new Set([
+  ...['sizeSectors', 'dataStart', 'dataSectors', 'usedSectors', 'targetSectors', 'sectorsScanned'],
+]);
 
 /** Every field of a record by its name in FORMAT.md; reserved ones and raw bytes only when they are not zero. */
-export function recordRows(struct: Struct, record: AnyRecord, without: ReadonlySet<string> = NOT_SHOWN): Row[] {
+export function recordRows(
+  struct: Struct,
+  record: AnyRecord,
+  without: ReadonlySet<string> = NOT_SHOWN,
+): Row[] {
   const rows: Row[] = [];
   for (const field of struct.fields) {
     if (field.type === 'records' || without.has(field.name)) continue;
     const value = record[field.name] as FieldValue;
     const shown = showValue(struct, field, value);
     if ((isReserved(field) || field.type === 'bytes') && (shown === '-' || shown === '0')) continue;
-    const sectors = SECTOR_FIELDS.test(field.name) && (typeof value === 'bigint' || typeof value === 'number');
-    rows.push({ label: cName(field.name), value: sectors ? sectorsText(BigInt(value)) : shown });
+    const sectors = SECTOR_FIELDS.has(field.name) && typeof value === 'bigint';
+    rows.push({ label: cName(field.name), value: sectors ? sectorsText(value) : shown });
   }
   return rows;
 }
@@ -192,13 +206,12 @@ export function headerRows(header: Header): Row[] {
 /** Devices, one line each: what a person needs to find them. */
 export function deviceListing(devices: readonly DeviceRecord[]): Listing {
   return {
-    head: ['device', 'size', 'data at', 'data sectors', 'blocks', 'flags', 'health', 'known as'],
-    right: [2, 3],
+    head: ['device', 'size', 'data at + sectors', 'blocks', 'flags', 'health', 'known as'],
+    right: [5],
     rows: devices.map((device) => [
       deviceName(device),
       bytesText(device.sizeSectors * SECTOR_BYTES_BIG),
-      device.dataStart.toString(),
-      device.dataSectors.toString(),
+      `${device.dataStart} + ${device.dataSectors}`,
       `${device.logicalBlockSize}/${device.physicalBlockSize}`,
       namesOf(DEVICE, 'flags', device.flags),
       device.healthScore.toString(),
@@ -214,8 +227,9 @@ export function deviceName(device: Pick<DeviceRecord, 'role' | 'index'>): string
 }
 
 function knownAs(device: DeviceRecord): string {
-  const names = [textOf(device.path), textOf(device.model), textOf(device.serial)].filter((text) => text !== '');
-  return names.length > 0 ? names.join(', ') : device.deviceUuid === ZERO_UUID ? '-' : device.deviceUuid;
+  const path = textOf(device.path);
+  const label = [textOf(device.model), textOf(device.serial)].filter((text) => text !== '').join(' ');
+  return path !== '' ? path : label !== '' ? label : device.deviceUuid;
 }
 
 /** Flags or an enumeration of a field by their names. */
@@ -226,12 +240,23 @@ function namesOf(struct: Struct, name: string, value: number): string {
   return form?.kind === 'enum' ? enumName(form.names, value).toString() : value.toString();
 }
 
-const CONFIG_SHORT = ['name', 'targetSectors', 'remapUnit', 'sparePolicy', 'minCopies', 'autoRemap', 'maintenanceMode', 'description'];
+const CONFIG_SHORT = [
+  'name',
+  'targetSectors',
+  'remapUnit',
+  'sparePolicy',
+  'minCopies',
+  'autoRemap',
+  'maintenanceMode',
+  'description',
+];
 
 /** CONFIG: everything, or what matters most. */
 export function configRows(config: ConfigRecord, everything: boolean): Row[] {
   const fields: ReadonlySet<string> = new Set(CONFIG.fields.map((field) => field.name));
-  const without = everything ? NOT_SHOWN : new Set([...fields].filter((name) => !CONFIG_SHORT.includes(name)));
+  const without = everything
+    ? NOT_SHOWN
+    : new Set([...fields].filter((name) => !CONFIG_SHORT.includes(name)));
   const rows = recordRows(CONFIG, config, without);
   if (!everything) return rows;
   return [

@@ -84,20 +84,31 @@ function sideOf(region: Region): Side {
 
 /** Sections of a known type, of either side, in order of type. */
 function sectionNames(sides: Sides): string[] {
-  const known = [...sides.a.map.sections, ...sides.b.map.sections].filter(({ type }) => type <= SECTION.remaps);
+  const known = [...sides.a.map.sections, ...sides.b.map.sections].filter(
+    ({ type }) => type <= SECTION.remaps,
+  );
   return [...new Map(known.sort((x, y) => x.type - y.type).map(({ name }) => [name, name])).keys()];
 }
 
 function compareSection(sides: Sides, name: string, fields: Bounded<Difference>): void {
   const a = recordsByKey(sides.a, name);
   const b = recordsByKey(sides.b, name);
+  const alone = new Map<string, MappedRecord>();
+  for (const [key, record] of b) if (!a.has(key) && record.used) alone.set(record.path, record);
   for (const [key, record] of a) {
     const other = b.get(key);
+    // What identifies an entry may itself be damaged: then the one in its place is its counterpart.
+    const inPlace = alone.get(record.path);
     if (other !== undefined) compareRecord(sides, record, other, name, fields, key);
-    else if (record.used) fields.add({ section: name, path: key, a: summary(sides.a, record), b: null, perCopy: false });
+    else if (inPlace !== undefined && record.used) {
+      alone.delete(record.path);
+      compareRecord(sides, record, inPlace, name, fields);
+    } else if (record.used) {
+      fields.add({ section: name, path: key, a: summary(sides.a, record), b: null, perCopy: false });
+    }
   }
   for (const [key, record] of b) {
-    if (a.has(key) || !record.used) continue;
+    if (alone.get(record.path) !== record) continue;
     fields.add({ section: name, path: key, a: null, b: summary(sides.b, record), perCopy: false });
   }
 }
@@ -112,7 +123,8 @@ function recordsByKey(side: Side, name: string): Map<string, MappedRecord> {
     if (mapped.name !== name) continue;
     for (const record of recordsOf(side.region, mapped)) {
       if (record.struct !== ENTRY) out.set(record.path, record);
-      else if (record.used) out.set(freeKey(out, entryKey(decode(ENTRY, side.region.bytes, record.start))), record);
+      else if (record.used)
+        out.set(freeKey(out, entryKey(decode(ENTRY, side.region.bytes, record.start))), record);
     }
   }
   return out;
@@ -136,7 +148,8 @@ function summary(side: Side, record: MappedRecord): string {
   const entry = decode(ENTRY, side.region.bytes, record.start);
   const form = ENTRY.fields.find((field) => field.name === 'flags');
   const flags = form === undefined ? null : formOf(ENTRY, form);
-  const lost = flags?.kind === 'flags' && entry.flags !== 0 ? ` (${flagsText(flags.names, entry.flags)})` : '';
+  const lost =
+    flags?.kind === 'flags' && entry.flags !== 0 ? ` (${flagsText(flags.names, entry.flags)})` : '';
   return `${entry.length} sectors at spare ${entry.spareIndex} sector ${entry.spareSector}${lost}`;
 }
 

@@ -251,7 +251,7 @@ export const FINDINGS = {
   'spare-absent': {
     severity: 'note',
     repair: 'never',
-    message: 'spare {spare} ({uuid}) was not given{known}',
+    message: 'the spare with uuid {uuid} was not given{known}',
     meaning: 'The setup has a spare that is not among the inputs.',
     causes: 'It was left out of the command, or the device is missing.',
     action: 'Give all spares of a setup if you can: a newer generation may lie on the one that is missing.',

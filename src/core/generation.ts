@@ -14,6 +14,7 @@ import {
   ENTRY,
   EVENT,
   EVENT_RING,
+  EVENT_SERIAL_AT,
   FORMAT_MAJOR,
   HEADER,
   HEADER_BYTES,
@@ -109,18 +110,58 @@ export function sectionBytes(generation: Generation, type: SectionType): Uint8Ar
   return generation.sections.find((section) => section.type === type)?.bytes ?? new Uint8Array(0);
 }
 
-/** Decodes the sections. Lengths are those that judge.ts holds a valid copy to. */
+/**
+ * Decodes the sections, each when it is first asked for: who only wants the devices should not pay for 15,494 entries.
+ * Lengths are those that judge.ts holds a valid copy to.
+ */
 export function contentsOf(generation: Generation): Contents {
-  const devices = sectionBytes(generation, SECTION.devices);
-  const { remaps, trailers } = decodeRemaps(sectionBytes(generation, SECTION.remaps));
-  return {
-    devices: decodeMany(DEVICE, devices, 0, devices.length / DEVICE.size),
-    config: decode(CONFIG, sectionBytes(generation, SECTION.config)),
-    health: decode(HEALTH, sectionBytes(generation, SECTION.health)),
-    events: decodeMany(EVENT, sectionBytes(generation, SECTION.events), 0, EVENT_RING),
-    remaps,
-    trailers,
-  };
+  return new LazyContents(generation);
+}
+
+class LazyContents implements Contents {
+  #devices: DeviceRecord[] | undefined;
+  #config: ConfigRecord | undefined;
+  #health: HealthRecord | undefined;
+  #events: EventRecord[] | undefined;
+  #remaps: ReturnType<typeof decodeRemaps> | undefined;
+
+  constructor(private readonly generation: Generation) {}
+
+  get devices(): readonly DeviceRecord[] {
+    const bytes = sectionBytes(this.generation, SECTION.devices);
+    return (this.#devices ??= decodeMany(DEVICE, bytes, 0, bytes.length / DEVICE.size));
+  }
+
+  get config(): ConfigRecord {
+    return (this.#config ??= decode(CONFIG, sectionBytes(this.generation, SECTION.config)));
+  }
+
+  get health(): HealthRecord {
+    return (this.#health ??= decode(HEALTH, sectionBytes(this.generation, SECTION.health)));
+  }
+
+  get events(): readonly EventRecord[] {
+    return (this.#events ??= decodeMany(EVENT, sectionBytes(this.generation, SECTION.events), 0, EVENT_RING));
+  }
+
+  get remaps(): readonly RemapEntry[] {
+    return this.#remapSection().remaps;
+  }
+
+  get trailers(): readonly RemapTrailer[] {
+    return this.#remapSection().trailers;
+  }
+
+  #remapSection(): ReturnType<typeof decodeRemaps> {
+    return (this.#remaps ??= decodeRemaps(sectionBytes(this.generation, SECTION.remaps)));
+  }
+}
+
+/** The serials of the event ring, place by place, without decoding the events. */
+export function eventSerials(generation: Generation): number[] {
+  const bytes = sectionBytes(generation, SECTION.events);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: EVENT_RING }, (_unused, place) => view.getUint32(place * EVENT.size + EVENT_SERIAL_AT, true));
 }
 
 /** Entries and trailers of a REMAPS section, or of any whole number of its blocks. */

@@ -267,10 +267,26 @@ export function sameGenerationHeader(a: Uint8Array, b: Uint8Array): boolean {
  * and then the two would be a split that went unseen.
  */
 export function sameGeneration(a: Generation, b: Generation): boolean {
+  if (a === b) return true;
   if (!sameGenerationHeader(a.headerBytes, b.headerBytes)) return false;
   return a.sections.every((section, i) => {
     const other = b.sections[i];
     return other !== undefined && equalBytes(section.bytes, other.bytes);
+  });
+}
+
+/**
+ * The judgements with one Generation object for all copies of one generation: each is compared once, to the byte, and
+ * from then on by identity. Forty copies of a large setup would otherwise be compared again for every question.
+ */
+export function shareGenerations(slots: readonly SlotJudgement[], known: Generation[]): SlotJudgement[] {
+  return slots.map((slot) => {
+    const { generation } = slot;
+    if (generation === null) return slot;
+    const same = known.find((one) => sameGeneration(one, generation));
+    if (same !== undefined) return { ...slot, generation: same };
+    known.push(generation);
+    return slot;
   });
 }
 

@@ -87,6 +87,7 @@ export const HEADER = {
 } as const satisfies Struct;
 export type Header = RecordOf<typeof HEADER>;
 export const HEADER_CRC_AT = 0x1f8;
+export const SLOT_BYTES_AT = 0x74;
 
 /** Section types; all five are always listed, each once. */
 export const SECTION = { devices: 1, config: 2, health: 3, events: 4, remaps: 5 } as const;
@@ -233,6 +234,7 @@ export const EVENT = {
 } as const satisfies Struct;
 export type EventRecord = RecordOf<typeof EVENT>;
 export const EVENT_RING = 128;
+export const EVENT_SERIAL_AT = 28;
 /** Names of the event kinds; index = kind. */
 export const EVENT_KIND = [
   'none',

@@ -38,6 +38,8 @@ export const MAX_MAPFILE_BYTES = 64 * 1024 * 1024;
 const MAX_BLOCKS = 1_000_000;
 /** Longest line that is no comment; comments hold command lines and may be longer. */
 const MAX_LINE = 256;
+/** Characters of a line that are looked at: more than any command line has. */
+const MAX_TEXT = 65536;
 const LIMIT = 1n << 64n;
 
 const BLOCK_STATUS = '?*/-+';
@@ -50,15 +52,14 @@ function textOf(bytes: Uint8Array, start: number, end: number): string {
   return out;
 }
 
-/** Lines of a file of text, without their ends (LF or CR LF), numbered from 1. */
-export function* linesOf(bytes: Uint8Array): Generator<{ number: number; text: string; tooLong: boolean }> {
+/** Lines of a file of text (their first 64 KiB), without their ends (LF or CR LF), numbered from 1. */
+export function* linesOf(bytes: Uint8Array): Generator<{ number: number; text: string }> {
   let start = 0;
   for (let number = 1; start < bytes.length; number++) {
     const found = bytes.indexOf(0x0a, start);
     const stop = found === -1 ? bytes.length : found;
     const end = stop > start && bytes[stop - 1] === 0x0d ? stop - 1 : stop;
-    const tooLong = end - start > 4 * MAX_LINE;
-    yield { number, text: textOf(bytes, start, tooLong ? start + 4 * MAX_LINE : end), tooLong };
+    yield { number, text: textOf(bytes, start, Math.min(end, start + MAX_TEXT)) };
     start = stop + 1;
   }
 }
@@ -112,13 +113,13 @@ export function parseMapfile(bytes: Uint8Array): Mapfile | ParseError {
   const notes: MapNote[] = [];
   const blocks: MapBlock[] = [];
   let currentStatus: CurrentStatus | null = null;
-  for (const { number, text, tooLong } of linesOf(bytes)) {
+  for (const { number, text } of linesOf(bytes)) {
     // A comment begins at the start of a line or after white space.
-    const comment = /(^|\s)#.*$/.exec(text);
+    const comment = /(^|\s)#[^]*$/.exec(text);
     const data = (comment === null ? text : text.slice(0, comment.index)).trim();
     if (comment !== null) noteCommandLine(comment[0], notes);
     if (data === '') continue;
-    if (tooLong || data.length > MAX_LINE) return { line: number, reason: 'the line is too long' };
+    if (data.length > MAX_LINE) return { line: number, reason: 'the line is too long' };
     const fields = data.split(/\s+/);
     if (currentStatus === null) {
       const status = parseStatusLine(fields);

@@ -7,7 +7,7 @@
 // own), so that from then on no whole copy of an older setup is left, while none of the new one exists yet. Only then the
 // header blocks, in commit order (FORMAT.md section 6), the spares taking turns. Old and new never stand side by side as
 // whole copies, and every sector of metadata has been read back once before the first copy comes into being.
-import { SECTOR_BYTES } from './bytes';
+import { SECTOR_BYTES, equalBytes } from './bytes';
 import type { ByteRange } from './content/signature';
 import type { ByteSource, Region } from './extents';
 import { gapWithin, readRegion } from './extents';
@@ -101,8 +101,7 @@ function changes(spare: SparePlace, group: string, offset: bigint, wanted: Uint8
 
 function sameBytes(found: Region, wanted: Uint8Array, start: number, end: number): boolean {
   if (gapWithin(found, start, end) !== undefined) return false;
-  for (let i = start; i < end; i++) if (found.bytes[i] !== wanted[i]) return false;
-  return true;
+  return equalBytes(found.bytes.subarray(start, end), wanted.subarray(start, end));
 }
 
 /** One write of `after` at byte `start` of a region that was read from `offset`. */

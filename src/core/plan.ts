@@ -8,6 +8,7 @@ import { findingSpec } from './findings';
 import type { Generation } from './generation';
 import { contentsOf } from './generation';
 import { DEVICE_FAILED, BLOCK_BYTES } from './layout';
+import { rulesBroken } from './rules';
 import type { Candidate, CopyVerdict, Seat, SetupDecision } from './model';
 
 /** What the user allows. */
@@ -140,6 +141,11 @@ function planChosen(decision: SetupDecision, permissions: Permissions): RepairPl
     return { ...NOTHING, withheld: ['choose'], refusal: `spare ${spare} copy ${copy} is no whole copy that could be chosen` };
   }
   if (!grants(permissions, 'choose')) return { ...NOTHING, withheld: ['yes'] };
+  const broken = rulesBroken(chosen.generation).find((one) => findingSpec(one.id).severity === 'error');
+  if (broken !== undefined || chosen.generation.header.roCompat !== 0n) {
+    const why = broken === undefined ? 'it has features that only allow reading' : `it breaks a rule (${broken.id})`;
+    return { ...NOTHING, withheld: ['never'], refusal: `the chosen generation can not be put in force: ${why}` };
+  }
   return planCommit(decision, chosen.generation, 'setup-split', 'choose', permissions);
 }
 

@@ -5,7 +5,7 @@ import { textDefect, textOf, ZERO_UUID } from './bytes';
 import type { Finding } from './findings';
 import { finding } from './findings';
 import type { Contents, Generation } from './generation';
-import { contentsOf } from './generation';
+import { contentsOf, eventSerials } from './generation';
 import type { DeviceRecord } from './layout';
 import {
   EVENT_RING,
@@ -29,7 +29,7 @@ export function rulesBroken(generation: Generation, contents: Contents = content
     ...deviceRules(generation, contents),
     ...configRules(contents),
     ...healthRules(contents),
-    ...eventRules(generation, contents),
+    ...eventRules(generation),
     ...remapRules(generation, contents, blockSectors(contents.devices)),
   ];
 }
@@ -151,15 +151,15 @@ function healthRules({ health }: Contents): Finding[] {
   return health.score > 100 ? [finding('rule-health', { value: String(health.score) })] : [];
 }
 
-function eventRules(generation: Generation, { events }: Contents): Finding[] {
+function eventRules(generation: Generation): Finding[] {
   const found: Finding[] = [];
   let used = 0;
-  events.forEach((event, place) => {
-    if (event.serial === 0) return;
+  eventSerials(generation).forEach((serial, place) => {
+    if (serial === 0) return;
     used++;
-    const right = (event.serial - 1) % EVENT_RING;
+    const right = (serial - 1) % EVENT_RING;
     if (right !== place && found.length < MOST_OF_A_KIND) {
-      found.push(finding('rule-event-place', { place: String(place), serial: String(event.serial), right: String(right) }));
+      found.push(finding('rule-event-place', { place: String(place), serial: String(serial), right: String(right) }));
     }
   });
   const counted = generation.sections.find((section) => section.type === SECTION.events)?.recordCount ?? 0;

@@ -71,7 +71,10 @@ export function mapSlot(region: Region): SlotMap {
   const sections = (listed ?? fromTable(region, header))
     .map((section) => ({ ...section, end: Math.min(section.end, limit) }))
     .filter((section) => section.start < section.end);
-  const last = sections.reduce((most, section) => Math.max(most, section.end), Math.min(MIN_SLOT_BYTES, limit));
+  const last = sections.reduce(
+    (most, section) => Math.max(most, section.end),
+    Math.min(MIN_SLOT_BYTES, limit),
+  );
   const end = listed === null || header === null ? last : Math.min(header.slotBytes, limit);
   return { header, byDirectory: listed !== null, sections, end };
 }
@@ -94,9 +97,13 @@ function section(type: number, start: number, length: number): MappedSection {
 }
 
 function fromTable(region: Region, header: Header | null): MappedSection[] {
-  const spares = header !== null && header.spareCount >= 1 && header.spareCount <= MAX_SPARES ? header.spareCount : MAX_SPARES;
+  const spares =
+    header !== null && header.spareCount >= 1 && header.spareCount <= MAX_SPARES
+      ? header.spareCount
+      : MAX_SPARES;
   let blocks = 0;
-  while (blocks < MAX_REMAP_BLOCKS && isBlock(region, SECTION_OFFSET[SECTION.remaps] + blocks * BLOCK_BYTES)) blocks++;
+  while (blocks < MAX_REMAP_BLOCKS && isBlock(region, SECTION_OFFSET[SECTION.remaps] + blocks * BLOCK_BYTES))
+    blocks++;
   return [
     section(SECTION.devices, SECTION_OFFSET[SECTION.devices], (1 + spares) * DEVICE.size),
     section(SECTION.config, SECTION_OFFSET[SECTION.config], CONFIG.size),
@@ -108,7 +115,9 @@ function fromTable(region: Region, header: Header | null): MappedSection[] {
 
 function isBlock(region: Region, at: number): boolean {
   const end = at + BLOCK_BYTES;
-  return end <= region.bytes.length && decode(TRAILER, region.bytes, at + TRAILER_AT).magic === REMAP_BLOCK_MAGIC;
+  return (
+    end <= region.bytes.length && decode(TRAILER, region.bytes, at + TRAILER_AT).magic === REMAP_BLOCK_MAGIC
+  );
 }
 
 /** The record of the header. */

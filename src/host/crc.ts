@@ -23,6 +23,7 @@ export function useZlibCrc32(): boolean {
   // Typed as always there since @types/node 20; absent at run time on Node 18.
   const { crc32 } = lazyZlib() as { crc32?: (data: Uint8Array, seed?: number) => number };
   if (crc32 === undefined) return false;
-  const engine: Crc32 = (bytes, seed) => crc32(bytes, seed);
+  // zlib takes no bytes for the wish to begin anew, and gives 0: the section of an empty table would undo overall_crc.
+  const engine: Crc32 = (bytes, seed) => (bytes.length === 0 ? seed : crc32(bytes, seed));
   return installCrc32(engine);
 }

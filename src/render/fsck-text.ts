@@ -3,8 +3,9 @@
 // and where, what was done, and what to type next. Every text from a disk or a path is escaped here.
 import type { FsckSummary, SetupReport } from '../commands/fsck';
 import { forTerminal } from '../core/escape';
-import type { Finding, RepairNeeds } from '../core/findings';
+import type { Finding, FindingId, RepairNeeds } from '../core/findings';
 import { findingMessage, findingSpec } from '../core/findings';
+import type { Level } from '../core/judge';
 import { SLOT_SECTORS } from '../core/layout';
 import type { CopyVerdict, Seat } from '../core/model';
 import { shellWord } from '../core/paths';
@@ -18,6 +19,7 @@ export interface FsckTextOptions {
   readonly quiet: boolean;
   readonly verbose: number;
   readonly mode: 'check' | 'preen' | 'repair';
+  readonly level: Level;
   /** The inputs as given, for the next command. */
   readonly inputs: readonly string[];
 }
@@ -25,13 +27,12 @@ export interface FsckTextOptions {
 /** One setup. */
 export function setupText(report: SetupReport, options: FsckTextOptions): string {
   const lines = [headline(report, options)];
-  const troubled = report.findings.some((one) => findingSpec(one.id).severity !== 'note');
   const { decision } = report.examined;
   if (!options.quiet && (options.verbose > 0 || report.verdict !== 'clean')) {
     lines.push(...generationLines(report));
     for (const seat of decision.seats) lines.push(...seatLines(report, seat, options));
   }
-  for (const finding of shownFindings(report, options, troubled)) lines.push(...findingLines(finding, options));
+  for (const finding of shownFindings(report, options)) lines.push(...findingLines(finding, options));
   lines.push(...doneLines(report, options));
   if (!options.quiet) lines.push(...nextLines(report, options));
   return lines.map((line) => `${line}\n`).join('');
@@ -48,15 +49,23 @@ const VERDICT_SAYS: Readonly<Record<SetupReport['verdict'], string>> = {
   lost: 'lost: nothing can be recovered from these inputs',
 };
 
-function headline(report: SetupReport, { style }: FsckTextOptions): string {
+function headline(report: SetupReport, { style, level }: FsckTextOptions): string {
   const { decision } = report.examined;
-  const name = report.name === '' ? '' : `${forTerminal(report.name)} `;
   const paint = report.verdict === 'clean' || report.verdict === 'repaired' ? style.green : style.red;
-  const counts =
+  const name = report.name === '' ? 'Setup' : `Setup ${forTerminal(report.name)}`;
+  const facts =
     report.verdict === 'clean' && decision.winner !== null
-      ? `, sequence ${decision.winner.header.sequence}, ${plural(report.remapCount, 'remap')}, ${copiesLine(decision.seats)}`
-      : '';
-  return `${style.bold(`Setup ${name}`)}(${decision.setupUuid}):\n  ${paint(VERDICT_SAYS[report.verdict])}${counts}`;
+      ? [
+          `sequence ${decision.winner.header.sequence}`,
+          ...(level === 'basic' ? [] : [plural(report.remapCount, 'remap'), ...lostOf(report)]),
+          copiesLine(decision.seats),
+        ]
+      : [];
+  return [`${style.bold(name)}  ${decision.setupUuid}`, `  ${[paint(VERDICT_SAYS[report.verdict]), ...facts].join(', ')}`].join('\n');
+}
+
+function lostOf(report: SetupReport): string[] {
+  return report.lostSectors > 0n ? [`${report.lostSectors} sectors lost`] : [];
 }
 
 function copiesLine(seats: readonly Seat[]): string {
@@ -69,10 +78,10 @@ function generationLines(report: SetupReport): string[] {
   const { winner } = report.examined.decision;
   if (winner === null) return [];
   const { header } = winner;
-  const lost = report.lostSectors > 0n ? `, ${report.lostSectors} sectors LOST` : '';
+  const from = winner.salvage === null ? `spare ${header.spareIndex} copy ${header.copyIndex}` : 'recovered from the remains of several copies';
   return [
     `  sequence ${header.sequence}, written ${isoUtc(header.writtenNs)}`,
-    `  ${plural(report.remapCount, 'remap')}${lost}; winner: spare ${header.spareIndex} copy ${header.copyIndex}`,
+    `  ${[plural(report.remapCount, 'remap'), ...lostOf(report)].join(', ')}; winner: ${from}`,
   ];
 }
 
@@ -92,12 +101,23 @@ function copyLine(copy: CopyVerdict, { style }: FsckTextOptions): string {
   return `    copy ${copy.copyIndex}  ${sector} ${state} ${sequence}`.trimEnd();
 }
 
-/** Errors and warnings always; notes when there is trouble that they explain, or with --verbose. */
-function shownFindings(report: SetupReport, options: FsckTextOptions, troubled: boolean): readonly Finding[] {
+/** Notes for those who ask: which checksum failed, what could not be compared. */
+const DETAILS: ReadonlySet<FindingId> = new Set<FindingId>([
+  'header-magic',
+  'header-crc',
+  'header-range',
+  'section-crc',
+  'record-crc',
+  'overall-crc',
+  'device-unseen',
+]);
+
+/** Errors and warnings always; notes unless --quiet, details among them only with --verbose or at level forensic. */
+function shownFindings(report: SetupReport, options: FsckTextOptions): readonly Finding[] {
   if (options.verbose > 0) return report.findings;
-  return report.findings.filter((one) => {
-    const { severity } = findingSpec(one.id);
-    return severity !== 'note' || (!options.quiet && (troubled || one.id === 'spare-absent'));
+  return report.findings.filter(({ id }) => {
+    if (findingSpec(id).severity !== 'note') return true;
+    return !options.quiet && (options.level === 'forensic' || !DETAILS.has(id));
   });
 }
 
@@ -116,12 +136,21 @@ export function findingLines(finding: Finding, { style, columns }: Pick<FsckText
   return [`  ${paint(severity.padEnd(7))}  ${first}`, ...rest.map((line) => `           ${line}`)];
 }
 
-/** Findings about inputs that belong to no setup. */
+/** Findings about inputs that belong to no setup. What could not be opened is a diagnostic: see unopenedText. */
 export function inputFindingsText(summary: FsckSummary, options: FsckTextOptions): string {
   return summary.findings
+    .filter((one) => one.id !== 'input-unopened')
     .filter((one) => findingSpec(one.id).severity !== 'note' || (!options.quiet && options.verbose > 0))
     .flatMap((one) => findingLines(one, options))
     .map((line) => `${line}\n`)
+    .join('');
+}
+
+/** What could not be opened, for stderr. */
+export function unopenedText(summary: FsckSummary, command: string): string {
+  return summary.findings
+    .filter((one) => one.id === 'input-unopened')
+    .map((one) => `${command}: ${forTerminal(findingMessage(one))}\n`)
     .join('');
 }
 
@@ -166,12 +195,12 @@ function nextLines(report: SetupReport, options: FsckTextOptions): string[] {
   if (report.refusal !== null) return wrap(`Not repaired: ${report.refusal}.`, options.columns, 2);
   if (report.errorsLeft.length === 0) return [];
   const words = options.inputs.length > 4 ? ['INPUT...'] : options.inputs.map((path) => forTerminal(shellWord(path)));
-  const command = (flags: string): string => `  dmremap-fsck ${flags} ${words.join(' ')}`;
+  const command = (flags: string): string => `    dmremap-fsck ${flags} ${words.join(' ')}`;
   const needed = new Set<RepairNeeds>(report.withheld);
   if (options.mode === 'check') for (const one of report.needs) needed.add(one);
   const flags = (['preen', 'yes', 'choose', 'accept-partial', 'force'] as const).filter((one) => needed.has(one));
-  if (flags.length === 0) return [`  see: dmremap-fsck --explain ${report.errorsLeft[0]?.id ?? ''}`];
-  return ['  next:', ...flags.map((flag) => command(NEEDS_SAYS[flag]))];
+  if (flags.length === 0) return ['  What to type next:', `    dmremap-fsck --explain ${report.errorsLeft[0]?.id ?? ''}`];
+  return ['  What to type next:', ...flags.map((flag) => command(NEEDS_SAYS[flag]))];
 }
 
 function plural(count: number, what: string): string {

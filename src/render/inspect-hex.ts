@@ -5,7 +5,10 @@ import type { InspectedSlot } from '../commands/inspect';
 import type { AnnotatedLine } from '../core/annotate';
 import { annotateSlot } from '../core/annotate';
 import { isZero } from '../core/bytes';
+import { cName } from '../core/codec';
 import { forTerminal } from '../core/escape';
+import type { Region } from '../core/extents';
+import { gapWithin } from '../core/extents';
 import { hasTrace } from '../core/identity';
 import type { Style } from './style';
 
@@ -13,11 +16,12 @@ import type { Style } from './style';
 const PLAIN_BYTES = 4096;
 /** Columns of 16 bytes in hexadecimal with a gap in the middle. */
 const HEX_COLUMNS = 16 * 3;
-const LABEL_COLUMNS = 24;
+const LABEL_COLUMNS = 25;
 
 /** The dump of a slot, line by line, each ending with a newline. */
 export function* hexText(slot: InspectedSlot, style: Style): Generator<string> {
-  if (hasTrace(slot.region)) for (const line of annotateSlot(slot.region)) yield `${annotated(line, style)}\n`;
+  if (hasTrace(slot.region))
+    for (const line of annotateSlot(slot.region)) yield `${annotated(line, style)}\n`;
   else yield* plain(slot, style);
 }
 
@@ -29,7 +33,7 @@ function annotated(line: AnnotatedLine, style: Style): string {
       return style.dim('*');
     case 'bytes': {
       const hex = `${line.hex.slice(0, 8).join(' ')}${line.hex.length > 8 ? '  ' : ''}${line.hex.slice(8).join(' ')}`;
-      const label = forTerminal(line.label).padEnd(LABEL_COLUMNS);
+      const label = forTerminal(cName(line.label)).padEnd(LABEL_COLUMNS);
       return `${address(line.offset)}  ${hex.padEnd(HEX_COLUMNS)}  ${label} ${forTerminal(line.value)}`.trimEnd();
     }
   }
@@ -42,7 +46,9 @@ function address(offset: number): string {
 /** Bytes that nobody can name: as hexdump -C shows them. */
 function* plain({ region }: InspectedSlot, style: Style): Generator<string> {
   const { bytes, gaps } = region;
-  for (const { start, end, reason } of gaps) yield `${address(start)}  bytes ${start} to ${end}: ${forTerminal(reason)}\n`;
+  for (const { start, end, reason } of gaps) {
+    yield `${address(start)}  bytes ${start} to ${end}: ${forTerminal(reason)}\n`;
+  }
   if (isZero(bytes)) {
     if (gaps.length === 0) yield `${address(0)}  ${style.dim(`${bytes.length} bytes, all zero`)}\n`;
     return;
@@ -52,9 +58,29 @@ function* plain({ region }: InspectedSlot, style: Style): Generator<string> {
   const { hexy } = require('hexy') as typeof Hexy;
   const shown = bytes.subarray(0, PLAIN_BYTES);
   const text = hexy(Buffer.from(shown), { width: 16, format: 'twos', numbering: 'hex_bytes' });
-  yield* collapsed(text.split('\n').filter((line) => line !== ''), style);
-  if (bytes.length > shown.length) yield style.dim(`${bytes.length - shown.length} more bytes are not shown`) + '\n';
+  const lines = text.split('\n').filter((line) => line !== '');
+  yield* collapsed(
+    lines.map((line, i) => masked(line, i * 16, region)),
+    style,
+  );
+  if (bytes.length > shown.length)
+    yield style.dim(`${bytes.length - shown.length} more bytes are not shown`) + '\n';
 }
+
+/** A line of the dump with `??` for the bytes that were not read: their zeros are nobody's. */
+function masked(line: string, offset: number, region: Region): string {
+  if (gapWithin(region, offset, offset + 16) === undefined) return line;
+  let out = line;
+  for (let i = 0; i < 16; i++) {
+    const at = HEX_AT + 3 * i;
+    if (gapWithin(region, offset + i, offset + i + 1) !== undefined)
+      out = `${out.slice(0, at)}??${out.slice(at + 2)}`;
+  }
+  return out;
+}
+
+/** Where in a line the bytes begin. */
+const HEX_AT = '00000000: '.length;
 
 /** Lines of zeros, but for the first, become one '*'. */
 function* collapsed(lines: readonly string[], style: Style): Generator<string> {
@@ -62,6 +88,7 @@ function* collapsed(lines: readonly string[], style: Style): Generator<string> {
   for (const line of lines) {
     zeros = /: [0 ]+ \.+$/.test(line) ? zeros + 1 : 0;
     if (zeros === 2) yield `${style.dim('*')}\n`;
-    if (zeros < 2) yield `${forTerminal(line)}\n`;
+    // hexy shows DEL as it is.
+    if (zeros < 2) yield `${line.replace(/[^ -~]/g, '.')}\n`;
   }
 }

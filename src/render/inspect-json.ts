@@ -63,7 +63,11 @@ function copyJson(slot: InspectedSlot, options: InspectJsonOptions): unknown {
     badSections: judgement.sections
       .filter(({ crcOk, badRecords }) => !crcOk || badRecords.length > 0)
       .map(({ entry, crcOk, badRecords }) => ({ type: entry.type, crcOk, badRecords })),
-    unread: slot.region.gaps.map(({ start, end, reason }) => ({ start: String(start), end: String(end), reason })),
+    unread: slot.region.gaps.map(({ start, end, reason }) => ({
+      start: String(start),
+      end: String(end),
+      reason,
+    })),
     contents: options.copy === null ? undefined : contentsJson(contentsOfSlot(slot)),
     hex: options.hex ? slotHexLines(slot.region) : undefined,
   };

@@ -7,9 +7,12 @@ import { SLOT_ROOM_BYTES, SLOT_SECTORS } from '../../src/core/layout';
 import type { SetupDecision } from '../../src/core/model';
 import { DEFAULT_POLICY } from '../../src/core/newsetup';
 import { decideSetup } from '../../src/core/setup';
+import { contentsOf } from '../../src/core/generation';
+import type { Contents } from '../../src/core/generation';
 import { runFormat } from '../../src/commands/format';
 import type { FormatResult } from '../../src/commands/format';
 import type { FormatOptions } from '../../src/commands/format-plan';
+import { runUndo } from '../../src/commands/undo';
 import type { Host } from '../../src/host/host';
 import { TOOL } from './journals';
 import { MemoryHost } from './memory-host';
@@ -17,7 +20,11 @@ import { MemoryHost } from './memory-host';
 export const MIB = 1024 * 1024;
 export const MAIN = '/img/main.img';
 export const SPARES = ['/img/spare0.img', '/img/spare1.img'] as const;
+/** Of an older setup. */
+export const OTHER_UUID = 'c0ffee00-0000-4000-8000-000000000001';
 export const SETUP_UUID = '0b5c7a52-6f0e-4a40-9a43-1d9a43f0c9e1';
+/** Byte where the data of a spare begins. */
+export const DATA_BYTE = 10240 * 512;
 export const NOW = 1_760_000_000_000_000_000n;
 
 export function formatOptions(more: Partial<FormatOptions> = {}): FormatOptions {
@@ -83,6 +90,21 @@ export function decide(host: Host, setupUuid: string, paths: readonly string[] =
     return { label, base: 0n, slots };
   });
   return decideSetup({ setupUuid, spares, strays: [], level: 'forensic', now: host.now() + 1n });
+}
+
+/** What the first copy on a spare says. */
+export function contentsOn(host: Host, path: string): Contents {
+  const handle = host.openRead(path);
+  const generation = slotsOf(handle)[0]?.generation ?? null;
+  handle.close();
+  if (generation === null) throw new Error(`${path}: the first copy is not whole`);
+  return contentsOf(generation);
+}
+
+/** Status of an undo of this journal. */
+export async function undo(host: Host, journal: string): Promise<string> {
+  const options = { journal, dryRun: false, force: false, tool: TOOL, command: ['dmremap-undo'] };
+  return (await runUndo(host, options)).status;
 }
 
 /** One hash over the bytes of several files. */

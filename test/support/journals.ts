@@ -5,6 +5,8 @@ import * as fc from 'fast-check';
 import type { ByteRange, JournalPlan, PlannedWrite } from '../../src/core/journal';
 import { encodeJournal, JOURNAL_BLOCK_BYTES } from '../../src/core/journal';
 import { concatBytes, encodeUtf8 } from '../../src/core/bytes';
+import { Fault } from '../../src/core/faults';
+import { parseJournal } from '../../src/core/journal-parse';
 import { prng } from './prng';
 
 export const UUID = '1a2b3c4d-0000-4000-8000-00000000000f';
@@ -158,3 +160,14 @@ export const plans: fc.Arbitrary<JournalPlan> = fc
       writes,
     };
   });
+
+/** 'CODE: what' of the Fault with which reading this journal ends, or 'accepted'. Any other exception goes on up. */
+export function journalVerdict(file: Uint8Array): string {
+  try {
+    parseJournal(file, '/j', sha256);
+    return 'accepted';
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return `${error.code}: ${error.fields['what'] ?? error.fields['version']}`;
+  }
+}

@@ -156,3 +156,37 @@ async function expectCut(run: () => Promise<unknown>): Promise<void> {
   }
   throw new Error('the power was not cut');
 }
+
+export const SECOND_JOURNAL = '/img/a.img.dmremap-undo-1a2b3c4d-002';
+
+export interface Repaired {
+  readonly host: MemoryHost;
+  readonly plan: readonly PlannedWrite[];
+  readonly original: string;
+  readonly repaired: string;
+}
+
+export async function repairedWorld(): Promise<Repaired> {
+  const host = world();
+  const plan = planFor(host);
+  const original = images(host);
+  await write(host, plan);
+  return { host, plan, original, repaired: images(host) };
+}
+
+/** Of a repair whose power failed at a mutation; the journal is complete. */
+export async function cutWorld(at: number, sectors?: number): Promise<Repaired> {
+  const host = world();
+  const plan = planFor(host);
+  const original = images(host);
+  host.cutPower({ at, ...(sectors === undefined ? {} : { tear: { sectors } }) });
+  await expectCut(() => write(host, plan));
+  host.reboot();
+  return { host, plan, original, repaired: images(host) };
+}
+
+/** The mutations of a whole repair: its indexes are what cutWorld takes. */
+export async function steps(): Promise<MemoryHost['log']> {
+  const { host } = await repairedWorld();
+  return host.log;
+}

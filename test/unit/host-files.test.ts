@@ -185,6 +185,13 @@ test('the CRC of zlib gives what the package gives, wherever there is one', () =
   expect(crc32(data)).toBe(zlibCrc32(data));
 });
 
+test('no bytes leave a CRC as it is, also those without memory behind them, where zlib begins anew', () => {
+  const nothing = new Uint8Array(new ArrayBuffer(0));
+  expect(zlibCrc32(nothing, 77)).toBe(0);
+  expect(useZlibCrc32()).toBe(true);
+  expect(crc32(nothing, 77)).toBe(77);
+});
+
 describe('blkid', () => {
   test('its export format is understood', () => {
     expect(

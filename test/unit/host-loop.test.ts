@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { readRegion } from '../../src/core/extents';
+import { DirectReader } from '../../src/host/direct';
 import { preadOf, sizeByReading } from '../../src/host/read';
 import { createNodeHost } from '../../src/host/node';
 import { describeWithLoops, LoopDevices } from '../support/loop-devices';
@@ -93,6 +94,16 @@ describeWithLoops('loop devices', () => {
       expect(writer.readAt(0n, 4096)).toEqual(changed);
       expect(before).toEqual(ramp(4096));
       writer.close();
+    });
+
+    test('a direct read that the device refuses is no error of the medium', () => {
+      const node = loops.attach(at('i'), { sectorSize });
+      const fd = openSync(node, 'r');
+      const direct = DirectReader.open(fd, 64);
+      const target = new Uint8Array(100);
+      expect(direct?.read(target, 64n)).toBeNull();
+      direct?.close();
+      closeSync(fd);
     });
 
     test('facts', () => {

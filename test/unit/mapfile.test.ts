@@ -63,6 +63,7 @@ describe('accepted', () => {
     ['blank lines', `\n\n0 ? 1\n\n0 512 +\n\n`],
     ['no newline at the end', `${HEAD}0 512 +`],
     ['no pass, as old versions wrote it', '0x0 ?\n0 512 +\n'],
+    ['a carriage return inside a comment', `# a\rb\n${HEAD}0 512 + # c\rd\n`],
     ['bytes that are not ASCII in a comment', `# \xff\x00\x80 caf\xe9\n${HEAD}0 512 +\n`],
   ])('%s', (_, text) => {
     expect(accepted(text).blocks).toEqual(ONE);
@@ -138,7 +139,7 @@ describe('refused, with the line', () => {
     ['a long line', `0 512 ${' '.repeat(300)}+ ${'x'.repeat(300)}\n`, 2, 'too long'],
     ['a second status line', '0 ? 1\n', 2, 'not a number'],
   ])('%s', (_, list, line, reason) => {
-    expect(parse(`0 ? 1\n${list}`)).toEqual({ line, reason: expect.stringContaining(reason) });
+    expect(parse(`0 ? 1\n${list}`)).toEqual({ line, reason: expect.stringContaining(reason) as unknown });
   });
 
   test.each([
@@ -150,22 +151,25 @@ describe('refused, with the line', () => {
     ['something behind the pass', '0 ? 1 2\n'],
     ['a position that is no number', 'zero ? 1\n'],
   ])('%s', (_, text) => {
-    expect(parse(text)).toEqual({ line: 1, reason: expect.stringContaining('status line') });
+    expect(parse(text)).toEqual({ line: 1, reason: expect.stringContaining('status line') as unknown });
   });
 
   test('too many blocks, and too many bytes', () => {
     const lines = Array.from({ length: 1_000_001 }, (_, i) => `${i} 1 +`).join('\n');
     expect(parse(`0 + 1\n${lines}\n`)).toEqual({ line: 1_000_002, reason: 'more than 1000000 blocks' });
     const huge = new Uint8Array(64 * 1024 * 1024 + 1);
-    expect(parseMapfile(huge)).toEqual({ line: 0, reason: expect.stringContaining('larger') });
+    expect(parseMapfile(huge)).toEqual({ line: 0, reason: expect.stringContaining('larger') as unknown });
   });
 });
 
 describe('properties', () => {
-  const list = fc.array(fc.tuple(fc.bigInt({ min: 1n, max: 1n << 40n }), fc.constantFrom(...'?*/-+')), {
-    minLength: 1,
-    maxLength: 40,
-  });
+  const list = fc.array(
+    fc.tuple(fc.bigInt({ min: 1n, max: 1n << 40n }), fc.constantFrom('?', '*', '/', '-', '+')),
+    {
+      minLength: 1,
+      maxLength: 40,
+    },
+  );
 
   test('what is written is read back, in every notation', () => {
     fc.assert(
@@ -174,7 +178,7 @@ describe('properties', () => {
         list,
         fc.constantFrom(8, 10, 16),
         (from, blocks, base) => {
-          const prefix = { 8: '0', 10: '', 16: '0x' }[base] ?? '';
+          const prefix = { 8: '0', 10: '', 16: '0x' }[base];
           let at = from;
           const expected = blocks.map(([size, status]) => {
             const start = at;

@@ -5,8 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import type { ByteSource } from '../../src/core/extents';
-import { type ContentMatch, recogniseContent, recogniseInSlot, SIGNATURES } from '../../src/core/signatures';
+import { recogniseContent, recogniseInSlot, SIGNATURES } from '../../src/core/signatures';
 import { MemorySource } from '../../src/source/memory';
 import {
   CONTENT_BYTES,
@@ -17,27 +16,19 @@ import {
   writeLvm2,
   writeMbr,
 } from '../support/content';
+import { countingSource } from '../support/counting-source';
 import { Put } from '../support/put';
+import { recognise, wipe } from '../support/recognise';
 import { prng } from '../support/prng';
-import { fillFile, readImage, runTool, testWith, withFile } from '../support/tools';
 
 const SLOT_BYTES = 512 * 1024;
 const VECTORS = join(__dirname, '../../fixtures/vectors');
-
-function recognise(bytes: Uint8Array): ContentMatch[] {
-  return recogniseContent(new MemorySource(bytes), { base: 0n, length: BigInt(bytes.length) });
-}
 
 function noise(length: number, seed: number): Uint8Array {
   const next = prng(seed);
   const words = new Uint32Array(Math.ceil(length / 4));
   for (let i = 0; i < words.length; i++) words[i] = next();
   return new Uint8Array(words.buffer, 0, length);
-}
-
-function wipe(bytes: Uint8Array, matches: readonly ContentMatch[]): void {
-  for (const { start, end } of matches.flatMap((match) => match.wipe))
-    bytes.fill(0, Number(start), Number(end));
 }
 
 function spares(): { name: string; bytes: Uint8Array }[] {
@@ -282,9 +273,9 @@ describe('hostile bytes', () => {
             if (at >= 0 && at < bytes.length) bytes[at] = value;
           }
         }
-        const { source, read } = counting(bytes.subarray(0, cut % bytes.length));
+        const { source, bytesRead } = countingSource(bytes.subarray(0, cut % bytes.length));
         recogniseContent(source, { base: 0n, length: source.sizeBytes });
-        expect(read()).toBeLessThan(8 * 1024 * 1024);
+        expect(bytesRead()).toBeLessThan(8 * 1024 * 1024);
         recogniseInSlot(bytes.subarray(0, SLOT_BYTES), BigInt(cut & ~511));
       }),
       { numRuns: 150 },
@@ -312,97 +303,4 @@ describe('hostile bytes', () => {
       { numRuns: 300 },
     );
   });
-});
-
-/** A source over bytes that counts how many were asked for. */
-function counting(bytes: Uint8Array): { source: ByteSource; read: () => number } {
-  const inner = new MemorySource(bytes);
-  let count = 0;
-  const source: ByteSource = {
-    sizeBytes: inner.sizeBytes,
-    logicalBlockSize: 512,
-    readAt(offset, length) {
-      count += length;
-      return inner.readAt(offset, length);
-    },
-  };
-  return { source, read: () => count };
-}
-
-describe('against the real tools', () => {
-  const wanted = FOREIGN_CONTENT.flatMap(({ name, write, blkid }) =>
-    blkid === undefined ? [] : [{ name, write, blkid }],
-  );
-
-  testWith('blkid')('blkid knows the generators by the same names', () => {
-    const answers = wanted.map(({ name, write, blkid }) => {
-      const size = ['zfs_member', 'gfs2'].includes(blkid) ? 64 : 16;
-      const bytes = new Uint8Array(size * 1024 * 1024);
-      write(bytes);
-      const said = withFile(bytes.length, (path) => {
-        fillFile(path, bytes);
-        return runTool('blkid', ['-p', '-o', 'value', '-s', 'TYPE', '-s', 'PTTYPE', path]).stdout.trim();
-      });
-      return [name, said.split('\n')[0]];
-    });
-    expect(answers).toEqual(wanted.map(({ name, blkid }) => [name, blkid]));
-  });
-
-  const makers: [tool: string, megabytes: number, args: string[], id: string][] = [
-    ['mkfs.ext2', 16, ['-q', '-F'], 'ext2'],
-    ['mkfs.ext3', 16, ['-q', '-F'], 'ext3'],
-    ['mkfs.ext4', 16, ['-q', '-F'], 'ext4'],
-    ['mkfs.ext4', 16, ['-q', '-F', '-b', '1024', '-O', '^has_journal'], 'ext4'],
-    ['mkfs.ext4', 16, ['-q', '-F', '-O', 'journal_dev'], 'jbd'],
-    ['mkfs.xfs', 320, ['-q', '-f'], 'xfs'],
-    ['mkfs.btrfs', 128, ['-q', '-f'], 'btrfs'],
-    ['mkfs.f2fs', 64, ['-q', '-f'], 'f2fs'],
-    ['jfs_mkfs', 32, ['-q'], 'jfs'],
-    ['mkreiserfs', 64, ['-q', '-ff'], 'reiserfs'],
-    ['mkfs.nilfs2', 160, ['-q'], 'nilfs2'],
-    ['mkntfs', 32, ['-q', '-F'], 'ntfs'],
-    ['mkfs.exfat', 32, [], 'exfat'],
-    ['mkfs.vfat', 2, ['-F', '12'], 'fat12'],
-    ['mkfs.vfat', 32, ['-F', '16'], 'fat16'],
-    ['mkfs.vfat', 64, ['-F', '32'], 'fat32'],
-    ['mkudffs', 32, [], 'udf'],
-    ['mkudffs', 32, ['-b', '4096'], 'udf'],
-    ['mkswap', 8, [], 'swap'],
-    ['make-bcache', 32, ['-B'], 'bcache'],
-    ['make-bcache', 64, ['-C'], 'bcache'],
-  ];
-  for (const [tool, megabytes, args, id] of makers) {
-    testWith(tool)(`${[tool, ...args].join(' ')} makes what is recognised as ${id}`, () => {
-      const found = withFile(megabytes << 20, (path) => {
-        const made = runTool(tool, [...args, path]);
-        expect([made.status, made.status === 0 ? '' : made.stderr]).toEqual([0, '']);
-        const bytes = readImage(path);
-        const before = recognise(bytes).map((match) => match.id);
-        wipe(bytes, recognise(bytes));
-        expect(recognise(bytes)).toEqual([]);
-        return before;
-      });
-      expect([...new Set(found)]).toEqual([id]);
-    });
-  }
-
-  for (const type of ['luks1', 'luks2']) {
-    testWith('cryptsetup')(`cryptsetup makes what is recognised as ${type}`, () => {
-      const args = [
-        'luksFormat',
-        '-q',
-        '--type',
-        type,
-        '--pbkdf',
-        'pbkdf2',
-        '--pbkdf-force-iterations',
-        '1000',
-      ];
-      const found = withFile(32 << 20, (path) => {
-        expect(runTool('cryptsetup', [...args, path, '-'], 'secret').status).toBe(0);
-        return recognise(readImage(path)).map((match) => match.id);
-      });
-      expect(found).toEqual(type === 'luks1' ? ['luks1'] : ['luks2', 'luks2']);
-    });
-  }
 });

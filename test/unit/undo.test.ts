@@ -1,67 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// dmremap-undo: what it accepts, what it refuses, which file it means, and that no cut of the power costs the way back.
-import Ajv2020 from 'ajv/dist/2020';
-import schema from '../../docs/schemas/undo.json';
-import { parseArgs } from '../../src/cli/args';
-import { failureDocument } from '../../src/cli/report';
-import type { CliIo } from '../../src/cli/spec';
-import { binding } from '../../src/cli/undo';
+// dmremap-undo: what it accepts and what it refuses. Which file it means is in undo-targets.test.ts, cuts of the power
+// are in undo-power.test.ts, the command line is in undo-cli.test.ts.
 import type { UndoOptions } from '../../src/commands/undo';
 import { Fault } from '../../src/core/faults';
-import type { PlannedWrite } from '../../src/core/journal';
 import { parseJournal } from '../../src/core/journal-parse';
 import { judgePlace } from '../../src/core/undo';
-import { jsonText } from '../../src/render/json';
-import { MemoryHost, PowerCut } from '../support/memory-host';
 import { noise, sha256 } from '../support/journals';
 import {
   A,
   B,
-  everyCut,
+  cutWorld,
   faultOf,
   FIRST_JOURNAL,
   images,
   imagesAfter,
   journals,
   planFor,
+  repairedWorld,
+  SECOND_JOURNAL,
+  steps,
   undo,
-  world,
   write,
 } from '../support/undo-world';
-
-const SECOND_JOURNAL = '/img/a.img.dmremap-undo-1a2b3c4d-002';
-
-interface Repaired {
-  readonly host: MemoryHost;
-  readonly plan: readonly PlannedWrite[];
-  readonly original: string;
-  readonly repaired: string;
-}
-
-async function repairedWorld(): Promise<Repaired> {
-  const host = world();
-  const plan = planFor(host);
-  const original = images(host);
-  await write(host, plan);
-  return { host, plan, original, repaired: images(host) };
-}
-
-/** Of a repair whose power failed at a mutation; the journal is complete. */
-async function cutWorld(at: number, sectors?: number): Promise<Repaired> {
-  const host = world();
-  const plan = planFor(host);
-  const original = images(host);
-  host.cutPower({ at, ...(sectors === undefined ? {} : { tear: { sectors } }) });
-  await expect(write(host, plan)).rejects.toThrow(PowerCut);
-  host.reboot();
-  return { host, plan, original, repaired: images(host) };
-}
-
-/** The mutations of a whole repair: its indexes are what cutWorld takes. */
-async function steps(): Promise<MemoryHost['log']> {
-  const { host } = await repairedWorld();
-  return host.log;
-}
 
 describe('an undo', () => {
   test('puts every byte back, reads it back, and can itself be undone, and so on', async () => {
@@ -270,118 +230,6 @@ describe('a repair that power cut short', () => {
   });
 });
 
-describe('which file is meant', () => {
-  async function movedWorld(): Promise<MemoryHost> {
-    const { host } = await repairedWorld();
-    const copyOf = (path: string, to: string): void => host.addImage(to, host.bytesOf(path));
-    copyOf(FIRST_JOURNAL, '/copy/a.img.dmremap-undo-1a2b3c4d-001');
-    copyOf(A, '/copy/a.img');
-    copyOf(B, '/copy/b.img');
-    return host;
-  }
-  const COPIED = '/copy/a.img.dmremap-undo-1a2b3c4d-001';
-
-  test('a copied journal beside a copied image, with the originals there: refused', async () => {
-    const host = await movedWorld();
-    const fault = await undo(host, COPIED).catch((error: unknown) => error);
-    expect(fault).toBeInstanceOf(Fault);
-    expect((fault as Fault).toJSON()).toEqual({
-      code: 'TARGET_AMBIGUOUS',
-      fields: { path: A, beside: '/copy/a.img', journal: FIRST_JOURNAL },
-    });
-  });
-
-  test('with the originals gone, the ones beside the journal', async () => {
-    const host = await movedWorld();
-    host.removeFile(A);
-    host.removeFile(B);
-    const result = await undo(host, COPIED);
-    expect(result.status).toBe('undone');
-    expect(
-      result.targets.map(({ path, recordedPath, besideJournal, sameIdentity }) => [
-        path,
-        recordedPath,
-        besideJournal,
-        sameIdentity,
-      ]),
-    ).toEqual([
-      ['/copy/a.img', A, true, false],
-      ['/copy/b.img', B, true, false],
-    ]);
-    expect(result.redoJournal).toBe('/copy/a.img.dmremap-undo-1a2b3c4d-002');
-    expect(Buffer.compare(host.bytesOf('/copy/a.img'), noise(11, 16384))).toBe(0);
-  });
-
-  test('in its own place the journal means the recorded paths, whatever lies elsewhere', async () => {
-    const host = await movedWorld();
-    const result = await undo(host);
-    expect(result.targets.map(({ path, sameIdentity }) => [path, sameIdentity])).toEqual([
-      [A, true],
-      [B, true],
-    ]);
-  });
-
-  test('a journal that was moved away from its image still finds it', async () => {
-    const { host, original } = await repairedWorld();
-    host.addImage('/elsewhere/j', host.bytesOf(FIRST_JOURNAL));
-    expect((await undo(host, '/elsewhere/j')).status).toBe('undone');
-    expect(images(host)).toBe(original);
-  });
-
-  test('neither there: says where it looked', async () => {
-    const { host } = await repairedWorld();
-    host.removeFile(B);
-    const fault = (await undo(host).catch((error: unknown) => error)) as Fault;
-    expect(fault.toJSON()).toEqual({ code: 'TARGET_MISSING', fields: { path: B, beside: B } });
-  });
-
-  test.each([false, true])('of another size: refused, with --force (%s) too', async (force) => {
-    const { host } = await repairedWorld();
-    host.resize(B, 20480);
-    expect(await faultOf(() => undo(host, FIRST_JOURNAL, { force }))).toBe('TARGET_SIZE');
-  });
-
-  test('one file for two targets: refused', async () => {
-    const { host } = await repairedWorld();
-    host.removeFile(B);
-    host.addAlias(B, A);
-    expect(await faultOf(() => undo(host, FIRST_JOURNAL, { force: true }))).toBe('TARGET_TWICE');
-  });
-
-  test.each([
-    [false, false],
-    [true, false],
-    [false, true],
-    [true, true],
-  ])('in use: refused (force %s, dry run %s)', async (force, dryRun) => {
-    const { host, repaired } = await repairedWorld();
-    host.setInUse(B, ['mounted at /mnt', 'held by dm-0']);
-    const result = await undo(host, FIRST_JOURNAL, { force, dryRun });
-    expect([result.status, result.exitCode, result.fault?.code]).toEqual(['refused', 8, 'IN_USE']);
-    expect(result.fault?.fields['reason']).toBe('mounted at /mnt; held by dm-0');
-    expect(images(host)).toBe(repaired);
-  });
-
-  test('a device that came back under another name is found by its lasting one', async () => {
-    const host = new MemoryHost();
-    const lasting = '/dev/disk/by-id/wwn-1';
-    host.addBlock('/dev/sda', noise(11, 16384), { facts: { stablePath: lasting } });
-    host.addBlock('/dev/sdb', noise(12, 16384), { facts: { stablePath: '/dev/disk/by-id/wwn-2' } });
-    host.addAlias(A, '/dev/sda');
-    host.addAlias(B, '/dev/sdb');
-    const plan = planFor(host).slice(0, 4);
-    const { journal } = await write(host, plan);
-    const written = host.bytesOf('/dev/sda');
-    host.addBlock('/dev/sdc', written, { facts: { stablePath: lasting } });
-    host.addBlock('/dev/sda', noise(5, 16384));
-    host.addAlias(lasting, '/dev/sdc');
-    const result = await undo(host, journal!);
-    expect([result.status, result.targets[0]?.path]).toEqual(['undone', lasting]);
-    expect(Buffer.compare(host.bytesOf('/dev/sdc'), noise(11, 16384))).toBe(0);
-    expect(Buffer.compare(host.bytesOf('/dev/sda'), noise(5, 16384))).toBe(0);
-  });
-});
-
 describe('when something fails during the undo', () => {
   test('no room for its journal: nothing is written', async () => {
     const { host, repaired } = await repairedWorld();
@@ -445,75 +293,6 @@ describe('when something fails during the undo', () => {
   });
 });
 
-describe('power may fail at any point', () => {
-  async function undoSurvives(start: Repaired, redo: 'with redo' | 'without'): Promise<number> {
-    const { host, original, repaired } = start;
-    return everyCut(
-      host,
-      () => undo(host),
-      async (cut) => {
-        const second = await undo(host);
-        expect([cut, second.exitCode, second.fault]).toEqual([cut, 0, null]);
-        expect([cut, images(host)]).toEqual([cut, original]);
-        expect([cut, (await undo(host)).status]).toEqual([cut, 'nothing-to-do']);
-        if (redo === 'without') return;
-        // From where the second run found it, and from there, by the first run's journal, to the beginning.
-        if (second.redoJournal !== null) expect((await undo(host, second.redoJournal)).exitCode).toBe(0);
-        if (journals(host).includes(SECOND_JOURNAL) && second.redoJournal !== SECOND_JOURNAL) {
-          const code = await faultOf(() => undo(host, SECOND_JOURNAL));
-          if (code === 'none') expect([cut, images(host)]).toEqual([cut, repaired]);
-          else expect(code).toMatch(/^JOURNAL_IN/);
-        }
-      },
-    );
-  }
-
-  test('in the undo of a finished repair', async () => {
-    expect(await undoSurvives(await repairedWorld(), 'with redo')).toBeGreaterThan(150);
-  });
-
-  test('in the undo of a repair that was cut itself, wherever', async () => {
-    const log = await steps();
-    const first = log.findIndex(({ path }) => path === A);
-    let ways = 0;
-    for (let at = first; at < log.length; at += 4) {
-      const start = await cutWorld(at, log[at]!.kind === 'write' ? 1 : undefined);
-      if (images(start.host) !== start.original) ways += await undoSurvives(start, 'without');
-    }
-    expect(ways).toBeGreaterThan(400);
-  });
-
-  test('in the undo of an undo', async () => {
-    const { host, original, repaired } = await repairedWorld();
-    const { redoJournal } = await undo(host);
-    const ways = await everyCut(
-      host,
-      () => undo(host, redoJournal!),
-      async (cut) => {
-        expect([cut, (await undo(host, redoJournal!)).exitCode, images(host)]).toEqual([cut, 0, repaired]);
-        expect([cut, (await undo(host)).status, images(host)]).toEqual([cut, 'undone', original]);
-      },
-    );
-    expect(ways).toBeGreaterThan(150);
-  });
-
-  test('with a torn mark in the journal, further marks are still understood', async () => {
-    const { host, original } = await repairedWorld();
-    const whole = host.bytesOf(FIRST_JOURNAL);
-    for (let cut = 1; cut < 20; cut++) {
-      const state = host.snapshot();
-      host.resize(FIRST_JOURNAL, whole.length - cut);
-      await undo(host);
-      expect(parseJournal(host.bytesOf(FIRST_JOURNAL), 'x', sha256)).toMatchObject({
-        undoBegun: true,
-        padding: 0,
-      });
-      expect(images(host)).toBe(original);
-      host.restore(state);
-    }
-  });
-});
-
 describe('judging one place', () => {
   const old = noise(1, 2048);
   const fresh = noise(2, 2048);
@@ -548,148 +327,6 @@ describe('judging one place', () => {
     expect(judgePlace({ old, new: old, whole: true, unread: [] }, { bytes: old, gaps: [] }).state).toBe(
       'old',
     );
-  });
-});
-
-describe('the command line', () => {
-  const validate = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true }).compile(schema);
-
-  async function run(
-    host: MemoryHost,
-    ...argv: string[]
-  ): Promise<{ status: number; out: string; err: string }> {
-    const args = parseArgs(binding.spec, argv);
-    const printed = { out: '', err: '' };
-    const io: CliIo = {
-      host,
-      out: (text) => (printed.out += text),
-      err: (text) => (printed.err += text),
-      note: (text) => (printed.err += text),
-      json: args.flag('json'),
-      quiet: args.flag('quiet'),
-      verbose: args.count('verbose'),
-      color: false,
-      columns: 80,
-      isTTY: { stdin: false, stdout: false, stderr: false },
-      ask: () => Promise.resolve(null),
-      interrupted: () => false,
-      breathe: () => Promise.resolve(),
-      drained: () => Promise.resolve(false),
-      progress: { begin: () => undefined, update: () => undefined, end: () => undefined },
-    };
-    try {
-      return { status: await binding.run(args, io), ...printed };
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      return {
-        status: error.exit,
-        out: args.flag('json') ? jsonText(failureDocument(binding, error)) : '',
-        err: error.sentence,
-      };
-    }
-  }
-
-  test('says what was put back and what to type next', async () => {
-    const { host } = await repairedWorld();
-    expect(await run(host, FIRST_JOURNAL)).toEqual({
-      status: 0,
-      err: '',
-      out: `Journal ${FIRST_JOURNAL}
-  made by dm-remap-toolkit 1.0.0: dmremap-fsck -y /img/a.img /img/b.img
-  setup 1a2b3c4d-0000-4000-8000-00000000000f
-  spare0/copy1 (COPY_BAD): put back
-  spare0/copy0 (COPY_BAD): put back
-  spare1/copy0 (COPY_BAD): put back
-
-Undone: every byte is as it was before the repair, and was read back.
-To take this undo back:    dmremap-undo ${SECOND_JOURNAL}
-To look at the setup:      dmremap-fsck -n /img/a.img /img/b.img
-`,
-    });
-    const again = await run(host, FIRST_JOURNAL);
-    expect(again.status).toBe(0);
-    expect(again.out).toContain(
-      'Nothing to do: every byte is as it was before the repair. Nothing was written.',
-    );
-  });
-
-  test('-n says what it would do', async () => {
-    const { host, repaired } = await repairedWorld();
-    const { status, out } = await run(host, '-n', FIRST_JOURNAL);
-    expect(status).toBe(0);
-    expect(out).toContain(
-      '  spare0/copy1 (COPY_BAD): would be put back\n    /img/a.img byte 1024, 2048 bytes: as written by the repair\n',
-    );
-    expect(out).toContain(`To do this undo:   dmremap-undo ${FIRST_JOURNAL}\n`);
-    expect(images(host)).toBe(repaired);
-  });
-
-  test('a refusal names the place and the way out', async () => {
-    const { host } = await repairedWorld();
-    host.poke(A, 8192, Uint8Array.of(host.bytesOf(A)[8192]! ^ 0xff));
-    const { status, out, err } = await run(host, FIRST_JOURNAL);
-    expect(status).toBe(8);
-    expect(out).toContain('Not undone. Nothing was written.');
-    expect(out).toContain('/img/a.img byte 8192, 1024 bytes: changed since by something else');
-    expect(err).toMatch(
-      /^dmremap-undo: \/img\/a\.img: has changed since: byte 8192 \(spare0\/copy0\) is 0x.., expected 0x.. /,
-    );
-    expect(err).toContain('--force');
-  });
-
-  const cases: [string, (host: MemoryHost) => void, string[], number, string][] = [
-    ['undone', () => undefined, [], 0, 'undone'],
-    ['a dry run', () => undefined, ['-n'], 0, 'would-undo'],
-    ['refused', (host) => host.poke(B, 4096, noise(9, 512)), [], 8, 'refused'],
-    ['in use', (host) => host.setInUse(B, ['busy']), [], 8, 'refused'],
-    ['a failed write', (host) => host.failWrites(B, 4096n, 4608n), [], 8, 'incomplete'],
-    ['a missing image', (host) => host.removeFile(B), [], 8, 'refused'],
-    ['a damaged journal', (host) => host.poke(FIRST_JOURNAL, 200, noise(9, 10)), [], 8, 'refused'],
-    ['a missing journal', (host) => host.removeFile(FIRST_JOURNAL), [], 8, 'refused'],
-    ['a long file of something', (host) => host.resize(FIRST_JOURNAL, 100_000_000), [], 8, 'refused'],
-  ];
-  test.each(cases)('--json follows its schema: %s', async (_, prepare, options, status, verdict) => {
-    const { host } = await repairedWorld();
-    prepare(host);
-    const result = await run(host, '--json', ...options, FIRST_JOURNAL);
-    expect(result.status).toBe(status);
-    const document = JSON.parse(result.out) as Record<string, unknown>;
-    validate(document);
-    expect(validate.errors).toBeNull();
-    expect(document).toMatchObject({
-      schema: 'dmremap.undo-result/1',
-      exitCode: status,
-      status: verdict,
-    });
-    expect(document['error'] === null).toBe(status === 0);
-  });
-
-  test('--json has strings for offsets, and no time', async () => {
-    const outputs = await Promise.all(
-      [1, 2].map(async () => (await run((await repairedWorld()).host, '--json', FIRST_JOURNAL)).out),
-    );
-    expect(outputs[0]).toBe(outputs[1]);
-    const { places } = JSON.parse(outputs[0]!) as { places: unknown[] };
-    expect(places[0]).toEqual({
-      path: A,
-      offset: '1024',
-      length: '2048',
-      group: 'spare0/copy1',
-      finding: 'COPY_BAD',
-      finished: true,
-      state: 'new',
-      action: 'put-back',
-      unknownBytes: '0',
-    });
-  });
-
-  test('text from a journal is harmless on a terminal', async () => {
-    const host = world();
-    const plan = planFor(host).map((one) => ({ ...one, group: `\u001b[2J${one.group}`, finding: '\u202eX' }));
-    await write(host, plan, { command: ['dmremap-fsck', '\u0007'] });
-    const { out } = await run(host, FIRST_JOURNAL);
-    expect(out).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
-    expect(out).toContain('\\x1b[2Jspare0/copy1');
   });
 });
 

@@ -62,9 +62,11 @@ export function magicBytes(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** True for 1, 2, 4, ... */
+/** True for 1, 2, 4, ...; `value` is an integer. */
 export function isPowerOfTwo(value: number): boolean {
-  return value > 0 && Number.isInteger(Math.log2(value));
+  // Not by logarithms: not every engine gives exact ones.
+  const whole = BigInt(value);
+  return whole > 0n && (whole & (whole - 1n)) === 0n;
 }
 
 /** A window on a source: [base, base + size) in bytes. All offsets given to it are relative to `base`. */

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# fish completion for dmremap-inspect(8), made from its option table; changes here are lost.
+complete -c dmremap-inspect -l copy -x -a '0 1 2 3 4' -d 'Show what stands in this copy of each spare, valid or not'
+complete -c dmremap-inspect -l remaps -d 'Show all remap entries'
+complete -c dmremap-inspect -l events -d 'Show all events'
+complete -c dmremap-inspect -l devices -d 'Show all that is recorded of main and the spares'
+complete -c dmremap-inspect -l config -d 'Show the whole configuration'
+complete -c dmremap-inspect -l hex -d 'Show the bytes of the copies, with the names and values of the fields beside them'
+complete -c dmremap-inspect -l diff -x -d 'Show the differences between two copies, field by field: --diff 0:0 1:3'
+complete -c dmremap-inspect -l json -d 'Print one JSON document on standard output, and never ask'
+complete -c dmremap-inspect -l quiet -s q -d 'Print results and errors only: no remarks, no progress'
+complete -c dmremap-inspect -l verbose -s v -d 'Say more'
+complete -c dmremap-inspect -l no-color -d 'No colours'
+complete -c dmremap-inspect -l help -s h -d 'Show this help and end'
+complete -c dmremap-inspect -l version -s V -d 'Show the version and end'
