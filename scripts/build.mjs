@@ -64,13 +64,7 @@ async function bundle(command) {
     stdin: entryPoint(command),
     minify: true,
     metafile: true,
-    // yargs asks for the width of the terminal as soon as it is loaded, which makes Node set up stdout: 3 ms. It prints
-    // nothing here and need not know. (src/cli/run.ts asks in another way.)
-    define: { 'process.stdout.columns': 'undefined' },
-    alias: {
-      assert: join(root, 'scripts', 'assert-shim.js'),
-      cliui: join(root, 'scripts', 'cliui-shim.js'),
-    },
+    alias: { 'yargs/helpers': join(root, 'scripts', 'yargs-parser-only.js') },
   });
   const code = outputFiles[0].text;
   if (/[^\x00-\x7f]/.test(code)) throw new Error(`${command}: the bundle is not pure ASCII`);

@@ -22,7 +22,7 @@ const NAME = 'dmremap-format';
 const DESCRIPTION_BYTES = 128;
 const LARGEST_BLOCK = 1n << 26n;
 
-export const spec: CommandSpec = {
+const spec: CommandSpec = {
   name: NAME,
   summary: 'make a dm-remap setup of a main device and its spares',
   usage: ['--name NAME --main MAIN [OPTION]... SPARE...'],
@@ -150,13 +150,12 @@ export const spec: CommandSpec = {
       explains: 'Make a setup with two spares.',
     },
     {
-      command: 'dmremap-format --name data --main disk.img --mapfile disk.map --untried-lost spare.img',
-      explains: 'Make a setup for a rescued disk, with what was not rescued as lost.',
+      command: 'dmremap-format --name d --main d.img --mapfile d.map spare.img',
+      explains: 'Make a setup for a rescued disk, with what could not be read as lost.',
     },
     {
-      command:
-        'dmremap-format --name test --main main.img --uuid 6f6e6c79-0000-4000-8000-7465737473aa spare.img',
-      explains: 'Make an image that is the same each time, when SOURCE_DATE_EPOCH is set.',
+      command: 'dmremap-format --name data --main /dev/sdb --force /dev/sdc1',
+      explains: 'Overwrite what the spare holds; dmremap-undo takes it back.',
     },
   ],
   files: [

@@ -31,10 +31,22 @@ const spec: CommandSpec = {
     'A newer generation that left only a header is recovered from the remains of all copies where that is possible. Two histories (a split), and a newest generation that can be recovered only in part, are never decided without --choose or --accept-partial.',
   ],
   operands: [
-    { name: 'INPUT', min: 1, max: null, help: 'A spare: a block device or a raw image.', completes: 'device', notNeededWith: ['explain'] },
+    {
+      name: 'INPUT',
+      min: 1,
+      max: null,
+      help: 'A spare: a block device or a raw image.',
+      completes: 'device',
+      notNeededWith: ['explain'],
+    },
   ],
   options: [
-    { name: 'n', aliases: ['no-change'], kind: 'flag', help: 'Only look: everything is opened for reading only, nothing is asked.' },
+    {
+      name: 'n',
+      aliases: ['no-change'],
+      kind: 'flag',
+      help: 'Only look: everything is opened for reading only, nothing is asked.',
+    },
     {
       name: 'p',
       aliases: ['a', 'preen'],
@@ -49,9 +61,15 @@ const spec: CommandSpec = {
       aliases: ['yes'],
       kind: 'flag',
       help: 'Make every repair that loses nothing, without asking.',
-      more: ['That adds to -p: copies that could not be read, and a generation that was recovered in full from damaged copies.'],
+      more: [
+        'That adds to -p: copies that could not be read, and a generation that was recovered in full from damaged copies.',
+      ],
     },
-    { name: 'f', kind: 'flag', help: 'Check even if the setup seems clean. It always does; accepted because fsck(8) passes it.' },
+    {
+      name: 'f',
+      kind: 'flag',
+      help: 'Check even if the setup seems clean. It always does; accepted because fsck(8) passes it.',
+    },
     {
       name: 'level',
       kind: 'value',
@@ -62,17 +80,40 @@ const spec: CommandSpec = {
         'basic: magic, version and header. integrity: all four levels of checksums. complete: the meaning too, devices against their records, spares against each other. forensic: explains each damage, byte by byte. Repairs need complete or forensic.',
       ],
     },
-    { name: 'main', kind: 'value', value: 'PATH', completes: 'device', help: "Compare the setup's main device with its record too." },
+    {
+      name: 'main',
+      kind: 'value',
+      value: 'PATH',
+      completes: 'device',
+      help: "Compare the setup's main device with its record too.",
+    },
     {
       name: 'offset',
       kind: 'value',
       value: 'N[s|B|K|M]',
       help: 'The spare begins N bytes (s: 512-byte sectors, K: KiB, M: MiB) into each INPUT. Partitions are then not searched.',
     },
-    { name: 'setup', kind: 'value', value: 'UUID', help: 'Look at this setup only; decides for a spare that carries copies of two.' },
-    { name: 'undo-dir', kind: 'value', value: 'DIR', completes: 'directory', help: 'Put the undo journal there.' },
+    {
+      name: 'setup',
+      kind: 'value',
+      value: 'UUID',
+      help: 'Look at this setup only; decides for a spare that carries copies of two.',
+    },
+    {
+      name: 'undo-dir',
+      kind: 'value',
+      value: 'DIR',
+      completes: 'directory',
+      help: 'Put the undo journal there.',
+    },
     { name: 'no-undo', kind: 'flag', help: 'Write no undo journal. The repair can then not be taken back.' },
-    { name: 'backup-dir', kind: 'value', value: 'DIR', completes: 'directory', help: 'Put the text backup there.' },
+    {
+      name: 'backup-dir',
+      kind: 'value',
+      value: 'DIR',
+      completes: 'directory',
+      help: 'Put the text backup there.',
+    },
     { name: 'no-backup', kind: 'flag', help: 'Write no text backup.' },
     {
       name: 'choose',
@@ -90,7 +131,12 @@ const spec: CommandSpec = {
       kind: 'flag',
       help: 'Write over recognised other content and copies of other setups too. With -y or a prompt; overrides nothing else.',
     },
-    { name: 'explain', kind: 'value', value: 'ID', help: 'Say what a finding means, how it comes about and what to do, and end.' },
+    {
+      name: 'explain',
+      kind: 'value',
+      value: 'ID',
+      help: 'Say what a finding means, how it comes about and what to do, and end.',
+    },
   ],
   exclusive: [
     ['n', 'p', 'y'],
@@ -101,15 +147,24 @@ const spec: CommandSpec = {
   schema: FSCK_SCHEMA,
   examples: [
     { command: 'dmremap-fsck -n spare0.img', explains: 'Look at one spare, and change nothing.' },
-    { command: 'dmremap-fsck -n --level forensic spare0.img spare1.img', explains: 'Explain every damaged byte.' },
+    {
+      command: 'dmremap-fsck -n --level forensic spare0.img spare1.img',
+      explains: 'Explain every damaged byte.',
+    },
     { command: 'dmremap-fsck -p /dev/sdb /dev/sdc', explains: 'Repair what is beyond doubt.' },
-    { command: 'dmremap-fsck -y --choose 1:0 spare0.img spare1.img', explains: 'Settle a split in favour of what spare 1 holds.' },
+    {
+      command: 'dmremap-fsck -y --choose 1:0 spare0.img spare1.img',
+      explains: 'Settle a split in favour of what spare 1 holds.',
+    },
     { command: 'dmremap-fsck --explain setup-split', explains: 'Say what a finding means.' },
   ],
   files: [
     { path: '/var/lib/dmremap/undo', explains: 'Undo journals of repairs of block devices.' },
     { path: 'IMAGE.dmremap-undo-UUID8-NNN', explains: 'Undo journal of a repair of an image, beside it.' },
-    { path: '/var/backups/dmremap', explains: 'Text backups of block devices; those of images lie beside the journal.' },
+    {
+      path: '/var/backups/dmremap',
+      explains: 'Text backups of block devices; those of images lie beside the journal.',
+    },
   ],
   seeAlso: ['fsck(8)'],
 };
@@ -138,7 +193,9 @@ export const binding: Binding = {
 function explain(id: string, io: CliIo): number {
   const known = id.toLowerCase();
   if (!isFindingId(known)) throw new Fault('USAGE', { what: `there is no finding '${id}'`, command: NAME });
-  io.out(io.json ? jsonText(explainJson(known, TOOLKIT)) : explainFinding(known, styleFor(io.color), io.columns));
+  io.out(
+    io.json ? jsonText(explainJson(known, TOOLKIT)) : explainFinding(known, styleFor(io.color), io.columns),
+  );
   return EXIT.fine;
 }
 
@@ -180,7 +237,8 @@ function optionsOf(args: ParsedArgs, io: CliIo): FsckOptions {
 function parseChoice(text: string | undefined): { spare: number; copy: number } | null {
   if (text === undefined) return null;
   const match = /^([0-7]):([0-4])$/.exec(text);
-  if (match === null) throw new Fault('USAGE', { what: `--choose ${text}: SPARE:COPY is needed, like 1:0`, command: NAME });
+  if (match === null)
+    throw new Fault('USAGE', { what: `--choose ${text}: SPARE:COPY is needed, like 1:0`, command: NAME });
   return { spare: Number(match[1]), copy: Number(match[2]) };
 }
 

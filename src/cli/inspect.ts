@@ -16,6 +16,7 @@ import { jsonText, RawJson } from '../render/json';
 import { styleFor } from '../render/style';
 import { numberOption } from './numbers';
 import type { Binding, CliIo, CommandSpec, ParsedArgs } from './spec';
+import { printPieces, step } from './stream';
 import { TOOLKIT } from './toolkit';
 
 const NAME = 'dmremap-inspect';
@@ -128,11 +129,6 @@ function placeOf(text: string): CopyPlaceName {
   };
 }
 
-async function step(io: CliIo): Promise<void> {
-  await io.breathe();
-  if (io.interrupted()) throw new Fault('INTERRUPTED');
-}
-
 const nameOf = ({ spare, copy }: CopyPlaceName): string => `${spare}:${copy}`;
 
 function differences(
@@ -191,16 +187,7 @@ async function showSetup(
 ): Promise<{ exit: number; gone: boolean }> {
   const setup = inspectSetup(io.host, found);
   const exit = exitOfSetup(setup);
-  let pending = 0;
-  for (const piece of setupText(setup, wanted, options)) {
-    io.out(piece);
-    pending += piece.length;
-    if (pending < 65536) continue;
-    pending = 0;
-    await step(io);
-    if (await io.drained()) return { exit, gone: true };
-  }
-  return { exit, gone: false };
+  return { exit, gone: await printPieces(io, setupText(setup, wanted, options)) };
 }
 
 function* setupText(setup: InspectedSetup, wanted: Wanted, options: InspectTextOptions): Generator<string> {

@@ -219,13 +219,13 @@ class TerminalLines {
 }
 
 /** Major number of /dev/null and its like. */
-const MEMORY_DEVICES = 1n;
+const MEMORY_DEVICES = 1;
 
 /** As tty.isatty, which is asked only when it can say yes: loading it takes longer than the rest of a small check. */
 function isTerminal(fd: number): boolean {
   try {
-    const stat = fstatSync(fd, { bigint: true });
-    if (!stat.isCharacterDevice() || stat.rdev >> 8n === MEMORY_DEVICES) return false;
+    const stat = fstatSync(fd);
+    if (!stat.isCharacterDevice() || stat.rdev >> 8 === MEMORY_DEVICES) return false;
   } catch {
     return false;
   }

@@ -119,7 +119,7 @@ function newGeneration(host: Host, examined: Examined, plan: RepairPlan, writer:
  * A new run. Random; where SOURCE_DATE_EPOCH asks for reproducible output, a hash of what the generation is made from,
  * so that two different commits still never share one.
  */
-function runIdFor(host: Host, base: Generation, present: readonly { index: number; highestShown: bigint }[]): bigint {
+export function runIdFor(host: Host, base: Generation, present: readonly { index: number; highestShown: bigint }[]): bigint {
   let bytes = host.random(8);
   if (host.sourceDateEpoch() !== null) {
     const whole = encodeCopy(base, { copyIndex: 0, spareIndex: 0, spareUuid: base.header.spareUuid });

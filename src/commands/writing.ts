@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The one engine by which commands change images and devices: check, journal, then write, sync and read back one group
 // (a copy, as a rule) after the other. What is written and in which order is the callers' plan.
-import { firstDifference, toHex } from '../core/bytes';
+import { equalBytes, firstDifference, toHex } from '../core/bytes';
 import { Fault } from '../core/faults';
 import type { FaultCode } from '../core/faults';
 import { checkPlan, encodeJournal, encodeMarks } from '../core/journal';
@@ -209,8 +209,8 @@ function requireSame(
   expected: Uint8Array,
   code: FaultCode,
 ): void {
+  if (equalBytes(found, expected)) return;
   const at = firstDifference(found, expected);
-  if (at === -1) return;
   throw new Fault(code, {
     path: target.path,
     offset: (offset + BigInt(at)).toString(),

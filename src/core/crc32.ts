@@ -38,3 +38,45 @@ export function crc32WithHole(bytes: Uint8Array, start: number, end: number, crc
   const hole = engine(FOUR_ZEROS, before);
   return crcAt + 4 < end ? engine(bytes.subarray(crcAt + 4, end), hole) : hole;
 }
+
+/** The reflected polynomial of the CRC, and 1 and x in the same (reflected) representation of polynomials over GF(2). */
+const POLYNOMIAL = 0xedb88320;
+const ONE = 0x80000000;
+const X = 0x40000000;
+
+/** a · b modulo the polynomial of the CRC. */
+function multiply(a: number, b: number): number {
+  let product = 0;
+  let factor = b;
+  for (let bit = ONE; bit !== 0; bit >>>= 1) {
+    if ((a & bit) !== 0) product ^= factor;
+    factor = (factor & 1) !== 0 ? (factor >>> 1) ^ POLYNOMIAL : factor >>> 1;
+  }
+  return product >>> 0;
+}
+
+/** x^(8 · length): what `length` further bytes do to a CRC. Few lengths occur, so they are kept. */
+const shifts = new Map<number, number>();
+const MOST_SHIFTS = 1024;
+
+function shiftBy(length: number): number {
+  const known = shifts.get(length);
+  if (known !== undefined) return known;
+  let square = X;
+  for (let i = 0; i < 3; i++) square = multiply(square, square);
+  let shift = ONE;
+  for (let rest = length; rest > 0; rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) shift = multiply(square, shift);
+    square = multiply(square, square);
+  }
+  if (shifts.size < MOST_SHIFTS) shifts.set(length, shift);
+  return shift;
+}
+
+/**
+ * The CRC32 of A followed by B, from the CRC32 of A, the CRC32 of B and the length of B in bytes: overall_crc without
+ * a second pass over the sections.
+ */
+export function crc32Combine(ofA: number, ofB: number, lengthOfB: number): number {
+  return (multiply(shiftBy(lengthOfB), ofA) ^ ofB) >>> 0;
+}

@@ -2,7 +2,7 @@
 // Judges one slot by itself: the four levels of integrity of FORMAT.md section 4. What the slot means beside other
 // slots (stale, misplaced, foreign, torn) is decided in setup.ts and explain.ts.
 import { equalBytes, isZero } from './bytes';
-import { crc32, crc32WithHole } from './crc32';
+import { crc32, crc32Combine, crc32WithHole } from './crc32';
 import { decode } from './codec';
 import type { Gap, Region } from './extents';
 import { gapWithin } from './extents';
@@ -205,7 +205,10 @@ function sectionShapeProblem(entry: DirectoryEntry, spareCount: number): string 
 
 /** Judges a slot. The region begins at the slot's first byte and reaches at least to slot_bytes of its header. */
 export function judgeSlot(region: Region, level: Level): SlotJudgement {
-  const header = judgeHeader(region);
+  return judgeSections(judgeHeader(region), region, level);
+}
+
+function judgeSections(header: HeaderJudgement, region: Region, level: Level): SlotJudgement {
   const none = { header, sections: [], overallComputed: 0, overallOk: false, generation: null, region };
   if (!header.usable || header.header === null) return { ...none, valid: false };
   if (level === 'basic') return { ...none, valid: true };
@@ -214,7 +217,7 @@ export function judgeSlot(region: Region, level: Level): SlotJudgement {
   for (const entry of usedDirectory(header.header)) {
     const judgement = judgeSection(region, entry);
     sections.push(judgement);
-    overall = crc32(region.bytes.subarray(entry.offset, entry.offset + entry.length), overall);
+    overall = crc32Combine(overall, judgement.crcComputed, entry.length);
   }
   const overallOk = overall === header.header.overallCrc;
   const valid = overallOk && sections.every((s) => s.gap === undefined && s.crcOk && s.badRecords.length === 0);
@@ -276,17 +279,25 @@ export function sameGeneration(a: Generation, b: Generation): boolean {
 }
 
 /**
- * The judgements with one Generation object for all copies of one generation: each is compared once, to the byte, and
- * from then on by identity. Forty copies of a large setup would otherwise be compared again for every question.
+ * Judges a slot beside copies that were found valid before. One that holds the very bytes of such a copy is valid for the
+ * same reasons and shares its Generation: comparing bytes is far cheaper than summing them, and forty copies of a large
+ * setup would be summed again and again. A valid copy of another generation joins `known`.
  */
-export function shareGenerations(slots: readonly SlotJudgement[], known: Generation[]): SlotJudgement[] {
-  return slots.map((slot) => {
-    const { generation } = slot;
-    if (generation === null) return slot;
-    const same = known.find((one) => sameGeneration(one, generation));
-    if (same !== undefined) return { ...slot, generation: same };
-    known.push(generation);
-    return slot;
+export function judgeBeside(region: Region, level: Level, known: SlotJudgement[]): SlotJudgement {
+  const header = judgeHeader(region);
+  const twin = header.usable ? known.find((one) => isSameCopy(one, header, region)) : undefined;
+  if (twin !== undefined) return { ...twin, header, region };
+  const judgement = judgeSections(header, region, level);
+  if (judgement.generation !== null) known.push(judgement);
+  return judgement;
+}
+
+function isSameCopy(valid: SlotJudgement, header: HeaderJudgement, region: Region): boolean {
+  if (valid.generation === null || !sameGenerationHeader(valid.header.bytes, header.bytes)) return false;
+  return valid.generation.sections.every(({ offset, bytes }) => {
+    const end = offset + bytes.length;
+    if (end > region.bytes.length || gapWithin(region, offset, end) !== undefined) return false;
+    return equalBytes(bytes, region.bytes.subarray(offset, end));
   });
 }
 

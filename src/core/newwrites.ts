@@ -104,8 +104,8 @@ function sameBytes(found: Region, wanted: Uint8Array, start: number, end: number
   return equalBytes(found.bytes.subarray(start, end), wanted.subarray(start, end));
 }
 
-/** One write of `after` at byte `start` of a region that was read from `offset`. */
-function plannedWrite(
+/** One write of `after` at byte `start` of a region that was read from `offset`; its finding is 'format'. */
+export function plannedWrite(
   target: number,
   group: string,
   offset: bigint,

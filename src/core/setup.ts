@@ -19,9 +19,8 @@ import { copyVerdict } from './copies';
 import type { Finding } from './findings';
 import { compareFindings, finding, findingSpec } from './findings';
 import { damagedIdentity, identify, isEvidenceOf } from './identity';
-import type { Level } from './judge';
-import { judgeSlot, shareGenerations } from './judge';
-import type { Generation } from './generation';
+import type { Level, SlotJudgement } from './judge';
+import { judgeBeside, judgeSlot } from './judge';
 import type { DeviceRecord } from './layout';
 import { DEVICE_FAILED, DEVICE_RETIRED, SECTOR_BYTES_BIG, SEQUENCE_LIMIT } from './layout';
 import type { CopyRef, CopyVerdict, JudgedSpare, Seat, SetupDecision, SpareRead, Standing, Winner } from './model';
@@ -43,13 +42,8 @@ export interface SetupQuestion {
 /** Decides about a setup. Never throws on any input. */
 export function decideSetup(question: SetupQuestion): SetupDecision {
   const { setupUuid, level } = question;
-  const generations: Generation[] = [];
-  const judged = question.spares.map((read) =>
-    shareGenerations(
-      read.slots.map((region) => judgeSlot(region, level)),
-      generations,
-    ),
-  );
+  const valid: SlotJudgement[] = [];
+  const judged = question.spares.map((read) => read.slots.map((region) => judgeBeside(region, level, valid)));
   const identified = identify(question.spares, judged, setupUuid);
   const spares = identified.map(({ spare }) => spare);
   const refs = allRefs(spares);

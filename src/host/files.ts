@@ -18,6 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { posix } from 'node:path';
+import { concatBytes } from '../core/bytes';
 import { Fault } from '../core/faults';
 import { errnoName, errnoText, openFault } from './errno';
 
@@ -80,7 +81,7 @@ export function readWhole(path: string, maxBytes: number): Uint8Array {
     let total = 0;
     for (;;) {
       // One byte more than allowed is asked for, to see that there is more: the size may say nothing (pipes, /proc).
-      const chunk = new Uint8Array(Math.min(chunkSize(fd), maxBytes + 1 - total));
+      const chunk = new Uint8Array(Math.min(chunks.length === 0 ? chunkSize(fd) : 65536, maxBytes + 1 - total));
       const got = readOnce(fd, chunk);
       if (got === 0) break;
       total += got;
@@ -93,9 +94,7 @@ export function readWhole(path: string, maxBytes: number): Uint8Array {
       }
       chunks.push(chunk.subarray(0, got));
     }
-    return chunks.length === 1 && chunks[0] !== undefined
-      ? chunks[0]
-      : Uint8Array.from(Buffer.concat(chunks));
+    return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : concatBytes(chunks);
   } catch (error) {
     if (fd === undefined) throw openFault(path, error, 'open for reading');
     throw failed(path, 'read it', error);
@@ -112,7 +111,8 @@ function refuseUnreadable(path: string): void {
   throw new Fault('NOT_A_DEVICE_OR_FILE', { path, what });
 }
 
-const chunkSize = (fd: number): number => Math.min(1024 * 1024, Math.max(65536, fstatSync(fd).size + 1));
+/** A regular file in one piece: a journal can have 44 MiB, and putting pieces together would hold it twice. */
+const chunkSize = (fd: number): number => Math.max(65536, fstatSync(fd).size + 1);
 
 function readOnce(fd: number, chunk: Uint8Array): number {
   for (;;) {

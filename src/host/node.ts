@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The Host of a real system, put together from the modules beside it. No work is done here.
+import { installSameContents } from '../core/bytes';
 import { factsOf } from './device';
 import { contentHintsOf } from './blkid';
 import { sourceDateEpochNs, wallClockNs } from './clock';
@@ -21,6 +22,9 @@ import { lazyCrypto } from './lazy';
 import { openForReading } from './read';
 import { systemTree } from './system';
 import { openForWriting } from './write';
+
+// Native and always loaded; the core's own loop is for engines without it.
+installSameContents((a, b) => Buffer.compare(a, b) === 0);
 
 /** The machine this runs on. Of the environment, SOURCE_DATE_EPOCH and PATH are used. */
 export function createNodeHost(env: Readonly<Record<string, string | undefined>> = process.env): Host {

@@ -209,7 +209,7 @@ describe('the package', () => {
     const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>;
     expect(manifest['dependencies']).toBeUndefined();
     expect(readFileSync(join(root, 'dist', 'THIRD-PARTY.txt'), 'utf8')).toMatch(
-      /^yargs 17\.[\d.]+ \(MIT\)$/m,
+      /^yargs-parser 21\.[\d.]+ \(ISC\)$/m,
     );
   });
 

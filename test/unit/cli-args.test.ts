@@ -114,7 +114,7 @@ describe('values', () => {
   test('of a fixed set are checked', () => {
     expect(parse('--level', 'basic', 'x').value('level')).toBe('basic');
     expect(refusal('--level', 'deep', 'x')).toBe(
-      'invalid value for option --level: "deep"; it can be "basic", "complete"',
+      "option --level cannot be 'deep'; it can be basic, complete",
     );
   });
 

@@ -185,7 +185,8 @@ describe('bad areas known before', () => {
     ]);
     expect(remaps[0]!.createdNs).toBe(NOW);
     expect(result.spares.map((spare) => spare.usedSectors)).toEqual([24n, 0n]);
-    expect(decide(host, SETUP_UUID).verdict).toBe('clean');
+    const { verdict, findings } = decide(host, SETUP_UUID);
+    expect([verdict, findings.map(({ id }) => id)]).toEqual(['clean', ['lineage']]);
   });
 
   test('badblocks: a line that is no number, and a block behind the end', async () => {
