@@ -103,6 +103,15 @@ export const binding: Binding = {
     }
     return io.json ? runJson(scan, wanted, io) : runText(scan, wanted, args, io);
   },
+  failureDocument: ({ exitCode, tool, error }) => ({
+    schema: INSPECT_SCHEMA,
+    tool,
+    exitCode,
+    inputs: [],
+    setups: [],
+    findings: [],
+    error,
+  }),
 };
 
 function wantedBy(args: ParsedArgs): Wanted {

@@ -24,7 +24,13 @@ export const spec: CommandSpec = {
     'A spare that this generation was not put on, because it was missing then or is retired, is left alone.',
   ],
   operands: [
-    { name: 'setup.json', min: 1, max: 1, help: 'What dmremap-dump printed, or a text backup of dmremap-fsck.', completes: 'file' },
+    {
+      name: 'setup.json',
+      min: 1,
+      max: 1,
+      help: 'What dmremap-dump printed, or a text backup of dmremap-fsck.',
+      completes: 'file',
+    },
     {
       name: 'SPARE',
       min: 1,
@@ -44,7 +50,9 @@ export const spec: CommandSpec = {
       name: 'force',
       kind: 'flag',
       help: 'Write to spares that do not match or hold other content, and above a newer generation.',
-      more: ['It never overrides "in use", a spare that is too small, or a rule of the format that the dump breaks.'],
+      more: [
+        'It never overrides "in use", a spare that is too small, or a rule of the format that the dump breaks.',
+      ],
     },
     {
       name: 'undo-dir',
@@ -59,8 +67,14 @@ export const spec: CommandSpec = {
   schema: RESTORE_SCHEMA,
   examples: [
     { command: 'dmremap-restore -n setup.json /dev/sdc1 /dev/sdd1', explains: 'Show what would be written.' },
-    { command: 'dmremap-restore setup.json /dev/sdc1 /dev/sdd1', explains: 'Restore both spares of a setup.' },
-    { command: 'dmremap-restore setup.json - /dev/sdd1', explains: 'The same while the first spare is missing.' },
+    {
+      command: 'dmremap-restore setup.json /dev/sdc1 /dev/sdd1',
+      explains: 'Restore both spares of a setup.',
+    },
+    {
+      command: 'dmremap-restore setup.json - /dev/sdd1',
+      explains: 'The same while the first spare is missing.',
+    },
   ],
   files: [
     { path: '/var/lib/dmremap/undo', explains: 'Undo journals of block devices.' },
@@ -93,8 +107,10 @@ export const binding: Binding = {
         ? jsonText(restoreDocument(result, TOOLKIT))
         : restoreText(result, styleFor(io.color), { columns: io.columns, verbose: io.verbose }),
     );
-    for (const { group, fault } of result.failed) io.err(`${NAME}: ${forTerminal(`${group}: ${fault.sentence}`)}\n`);
-    if (result.fault !== null && result.failed.length === 0) io.err(failureText(NAME, result.fault, undefined));
+    for (const { group, fault } of result.failed)
+      io.err(`${NAME}: ${forTerminal(`${group}: ${fault.sentence}`)}\n`);
+    if (result.fault !== null && result.failed.length === 0)
+      io.err(failureText(NAME, result.fault, undefined));
     return result.exitCode;
   },
   failureDocument: ({ exitCode, tool, error }) => restoreFailureDocument(exitCode, tool, error),

@@ -44,7 +44,10 @@ export async function runDump(
   const outdated = findings.some(({ id }) => id === 'setup-unsupported');
   const generation = winner?.generation ?? null;
   if (doubtful || outdated || winner === null || generation === null) {
-    throw new Fault('NOT_WHOLE', { setupUuid: found.setupUuid, verdict: outdated ? 'needs a newer tool' : verdict });
+    throw new Fault('NOT_WHOLE', {
+      setupUuid: found.setupUuid,
+      verdict: outdated ? 'needs a newer tool' : verdict,
+    });
   }
   return {
     generation,

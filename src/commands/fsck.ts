@@ -4,7 +4,7 @@
 import { textOf } from '../core/bytes';
 import { EXIT, Fault } from '../core/faults';
 import type { Finding } from '../core/findings';
-import { finding, findingSpec } from '../core/findings';
+import { compareFindings, finding, findingSpec } from '../core/findings';
 import type { RepairNeeds } from '../core/findings';
 import type { Level } from '../core/judge';
 import { ENTRY_DATA_LOST } from '../core/layout';
@@ -15,7 +15,7 @@ import type { Host } from '../host/host';
 import type { Examined } from './examine';
 import { examineSetup } from './examine';
 import type { PlanRow, RepairOptions, RepairOutcome } from './repair';
-import { performRepair, planRows, prepareRepair } from './repair';
+import { performRepair, placeOfGroup, planRows, prepareRepair } from './repair';
 import type { FoundSetup, InputReport, ScanOptions } from './scan';
 import { scanInputs } from './scan';
 
@@ -40,7 +40,7 @@ export interface SetupReport {
   readonly verdict: Verdict;
   readonly remapCount: number;
   readonly lostSectors: bigint;
-  /** As found, before any repair. */
+  /** As found, before any repair; and what went wrong with the repair. */
   readonly findings: readonly Finding[];
   readonly kind: RepairPlan['kind'];
   readonly plan: readonly PlanRow[];
@@ -192,7 +192,7 @@ function reportOf(
       (sum, entry) => ((entry.flags & ENTRY_DATA_LOST) !== 0 ? sum + BigInt(entry.length) : sum),
       0n,
     ),
-    findings: before.findings,
+    findings: [...before.findings, ...troubles(outcome)].sort(compareFindings),
     kind: plan.kind,
     plan: rows,
     needs: [...new Set(plan.copies.map((copy) => copy.needs))],
@@ -202,6 +202,31 @@ function reportOf(
     errorsLeft,
     exit,
   };
+}
+
+const WHY_LEFT: Readonly<Record<string, string>> = {
+  interrupted: 'interrupted',
+  stopped: 'an earlier copy failed',
+  held: 'no new copy is whole yet, and this one may be the last',
+  'no-journal': 'the undo journal can no longer be written',
+};
+
+/** What kept a repair from being done, as findings. */
+function troubles(outcome: RepairOutcome | null): Finding[] {
+  if (outcome === null) return [];
+  const found: Finding[] = [];
+  if (outcome.fault !== null) {
+    const { sentence, hint } = outcome.fault;
+    found.push(finding('repair-refused', { what: hint === undefined ? sentence : `${sentence} ${hint}` }));
+  }
+  if (outcome.report === null) return found;
+  const { failed, notStarted, journalFault } = outcome.report;
+  for (const { group, fault } of failed) found.push(finding('repair-failed', { what: fault.sentence }, placeOfGroup(group)));
+  for (const { group, why } of notStarted) {
+    found.push(finding('repair-left', { what: WHY_LEFT[why] ?? why }, placeOfGroup(group)));
+  }
+  if (journalFault !== null) found.push(finding('repair-journal', { what: journalFault.sentence }));
+  return found;
 }
 
 function hasFailed({ report }: RepairOutcome): boolean {

@@ -69,6 +69,12 @@ export interface RepairOutcome {
 
 const groupOf = (copy: PlannedCopy): string => `spare${copy.seat.index}/copy${copy.copy.copyIndex}`;
 
+/** The place that a group of writes is about. */
+export function placeOfGroup(group: string): { spare: number; copy: number } {
+  const match = /^spare(\d)\/copy(\d)$/.exec(group);
+  return { spare: Number(match?.[1] ?? 0), copy: Number(match?.[2] ?? 0) };
+}
+
 /**
  * Reads what the planned places hold now and encodes what they are to hold.
  * Fault CHANGED_BEFORE_WRITE if a place is no longer as it was judged.

@@ -59,7 +59,9 @@ export function planNew(
   const wanted = spares.filter(({ record }) => (record.flags & DEVICE_RETIRED) === 0);
   const missing = devices
     .slice(1)
-    .some((record, index) => (record.flags & DEVICE_RETIRED) === 0 && !wanted.some((one) => one.index === index));
+    .some(
+      (record, index) => (record.flags & DEVICE_RETIRED) === 0 && !wanted.some((one) => one.index === index),
+    );
   const present = wanted.map((spare) => ({ index: spare.index, highestShown: highest([spare]) }));
   const generation = commitFrom(dumped, {
     highestSeen: max(highest(spares), dumped.header.sequence),
@@ -139,5 +141,7 @@ function writesFor({ slot, group }: PlannedPlace, target: number, image: Uint8Ar
 /** Places without a whole copy first, and among equals slots 1, 2, 3, 4 and last 0, the spares taking turns. */
 function byCommitOrder(a: PlannedPlace, b: PlannedPlace): number {
   const rank = ({ slot }: PlannedPlace): number => COMMIT_ORDER.findIndex((copy) => copy === slot.copyIndex);
-  return Number(isWhole(a.slot)) - Number(isWhole(b.slot)) || rank(a) - rank(b) || a.spare.index - b.spare.index;
+  return (
+    Number(isWhole(a.slot)) - Number(isWhole(b.slot)) || rank(a) - rank(b) || a.spare.index - b.spare.index
+  );
 }

@@ -11,7 +11,14 @@ import { findingMessage, findingSpec } from '../core/findings';
 import type { HeaderJudgement, SlotJudgement } from '../core/judge';
 import { isEvidence, judgeSlot, sameGeneration, sameGenerationHeader } from '../core/judge';
 import type { DeviceRecord, Header } from '../core/layout';
-import { DEVICE_RETIRED, METADATA_END_SECTOR, SECTION_NAME, SECTOR_BYTES_BIG, SLOT_ROOM_BYTES, SLOT_SECTORS } from '../core/layout';
+import {
+  DEVICE_RETIRED,
+  METADATA_END_SECTOR,
+  SECTION_NAME,
+  SECTOR_BYTES_BIG,
+  SLOT_ROOM_BYTES,
+  SLOT_SECTORS,
+} from '../core/layout';
 import type { Problem } from '../core/record-json';
 import { rulesBroken } from '../core/rules';
 import { recogniseContent } from '../core/signatures';
@@ -43,26 +50,45 @@ export function loadDump(host: Host, path: string): LoadedDump {
   return { ok: true, generation };
 }
 
-function refused(code: 'DUMP_INVALID' | 'DUMP_UNSOUND', path: string, problems: readonly Problem[]): LoadedDump {
+function refused(
+  code: 'DUMP_INVALID' | 'DUMP_UNSOUND',
+  path: string,
+  problems: readonly Problem[],
+): LoadedDump {
   const [first] = problems;
   const others = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
   const place = first === undefined || first.path === '' ? '' : `${first.path}: `;
-  return { ok: false, problems, fault: new Fault(code, { path, problem: `${place}${first?.problem ?? ''}${others}` }) };
+  return {
+    ok: false,
+    problems,
+    fault: new Fault(code, { path, problem: `${place}${first?.problem ?? ''}${others}` }),
+  };
 }
 
 /** Why copies of a generation would not be valid. */
 function validityProblems(generation: Generation): Problem[] {
-  const bytes = encodeCopy(generation, { spareIndex: 0, spareUuid: generation.header.spareUuid, copyIndex: 0 });
+  const bytes = encodeCopy(generation, {
+    spareIndex: 0,
+    spareUuid: generation.header.spareUuid,
+    copyIndex: 0,
+  });
   const { header, sections, valid } = judgeSlot({ bytes, gaps: [] }, 'integrity');
-  if (header.unsupported !== null) return [{ path: 'header', problem: `it needs a newer version: ${header.unsupported}` }];
+  if (header.unsupported !== null)
+    return [{ path: 'header', problem: `it needs a newer version: ${header.unsupported}` }];
   if (generation.header.roCompat !== 0n) {
     return [{ path: 'header.roCompat', problem: 'it has features that only allow reading' }];
   }
-  const problems = header.rangeProblems.map(({ field, why }) => ({ path: 'header', problem: `${field}: ${why}` }));
+  const problems = header.rangeProblems.map(({ field, why }) => ({
+    path: 'header',
+    problem: `${field}: ${why}`,
+  }));
   for (const { entry, badRecords } of sections) {
     if (badRecords.length === 0) continue;
     const name = SECTION_NAME[entry.type] ?? `section ${entry.type}`;
-    problems.push({ path: 'rawSections', problem: `${name}: record ${badRecords.join(', ')} fails its checksum` });
+    problems.push({
+      path: 'rawSections',
+      problem: `${name}: record ${badRecords.join(', ')} fails its checksum`,
+    });
   }
   if (problems.length === 0 && !valid) problems.push({ path: '', problem: 'its copies would not be valid' });
   return problems;
@@ -127,7 +153,9 @@ export function surveySpare(
   const record = contentsOf(generation).devices[1 + index];
   if (record === undefined) throw new RangeError(`no spare ${index} in the dump`);
   requireRoom(record, index, handle);
-  const slots = SLOT_SECTORS.map((sector, copyIndex) => presentSlot(generation, index, record, handle, sector, copyIndex));
+  const slots = SLOT_SECTORS.map((sector, copyIndex) =>
+    presentSlot(generation, index, record, handle, sector, copyIndex),
+  );
   const objectTo = (why: string): void => {
     objections.list.push(new Fault('SPARE_DIFFERS', { path: handle.path, spare: String(index), why }));
   };
@@ -151,7 +179,12 @@ function requireRoom(record: DeviceRecord, index: number, handle: ReadHandle): v
   const data = record.dataStart + record.dataSectors;
   const needed = data > METADATA_END_SECTOR ? data : METADATA_END_SECTOR;
   if (sectors >= needed) return;
-  const fields = { path: handle.path, spare: String(index), sectors: String(sectors), needed: String(needed) };
+  const fields = {
+    path: handle.path,
+    spare: String(index),
+    sectors: String(sectors),
+    needed: String(needed),
+  };
   throw new Fault('SPARE_TOO_SMALL', fields);
 }
 

@@ -52,12 +52,7 @@ export interface RestoredPlace {
 
 /** refused: nothing was written, see fault. incomplete: some copies failed. */
 export type RestoreStatus =
-  | 'restored'
-  | 'would-restore'
-  | 'nothing-to-do'
-  | 'refused'
-  | 'incomplete'
-  | 'interrupted';
+  'restored' | 'would-restore' | 'nothing-to-do' | 'refused' | 'incomplete' | 'interrupted';
 
 export interface RestoreResult {
   readonly status: RestoreStatus;
@@ -113,7 +108,8 @@ function requireAllSpares(generation: Generation, spares: readonly (string | nul
     const what = `the dump is of a setup with ${spareCount} ${spareCount === 1 ? 'spare' : 'spares'}, but ${spares.length} were given; give - in the place of one that is missing`;
     throw new Fault('USAGE', { what });
   }
-  if (spares.every((path) => path === null)) throw new Fault('USAGE', { what: 'at least one spare must be given' });
+  if (spares.every((path) => path === null))
+    throw new Fault('USAGE', { what: 'at least one spare must be given' });
 }
 
 async function restore(
@@ -129,9 +125,15 @@ async function restore(
     if (handle !== undefined) spares.push(surveySpare(host, generation, index, handle, objections));
   }
   const objection = objections.list[0] ?? objections.newer;
-  if (objection !== null && !options.force) return resultOf(options, 'refused', { fault: objection, generation });
-  const overridden = [...objections.list, ...(objections.newer === null ? [] : [objections.newer])].map(sentenceOf);
-  const plan = objections.newer === null ? planExact(generation, spares) : planNew(host, generation, spares, options.tool);
+  if (objection !== null && !options.force)
+    return resultOf(options, 'refused', { fault: objection, generation });
+  const overridden = [...objections.list, ...(objections.newer === null ? [] : [objections.newer])].map(
+    sentenceOf,
+  );
+  const plan =
+    objections.newer === null
+      ? planExact(generation, spares)
+      : planNew(host, generation, spares, options.tool);
   const facts = { generation, plan, overridden };
   if (options.dryRun) {
     const status = plan.writes.length === 0 ? 'nothing-to-do' : 'would-restore';

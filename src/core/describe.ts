@@ -21,7 +21,6 @@ import {
   HEADER,
   HEALTH,
   RETIRED_MAIN_SECTOR,
-  SECTION,
   SECTOR_BYTES_BIG,
 } from './layout';
 import type { AnyRecord, JsonObject } from './record-json';
@@ -206,7 +205,7 @@ export function headerRows(header: Header): Row[] {
 /** Devices, one line each: what a person needs to find them. */
 export function deviceListing(devices: readonly DeviceRecord[]): Listing {
   return {
-    head: ['device', 'size', 'data at + sectors', 'blocks', 'flags', 'health', 'known as'],
+    head: ['device', 'size', 'data', 'blocks', 'flags', 'health', 'known as'],
     right: [5],
     rows: devices.map((device) => [
       deviceName(device),
@@ -278,7 +277,7 @@ export function usedEvents(events: readonly EventRecord[]): EventRecord[] {
 
 export function eventListing(events: readonly EventRecord[]): Listing {
   return {
-    head: ['serial', 'time', 'what', 'device', 'sector', 'sectors', 'value'],
+    head: ['serial', 'time', 'what', 'device', 'sector', 'length', 'value'],
     right: [0, 4, 5, 6],
     rows: usedEvents(events).map((event) => [
       event.serial.toString(),
@@ -294,25 +293,15 @@ export function eventListing(events: readonly EventRecord[]): Listing {
 
 export function remapListing(remaps: readonly RemapEntry[]): Listing {
   return {
-    head: ['main sector', 'sectors', 'spare', 'spare sector', 'reason', 'flags', 'created'],
-    right: [0, 1, 2, 3],
+    head: ['main sector', 'length', 'spare:sector', 'reason', 'flags', 'created'],
+    right: [0, 1, 2],
     rows: remaps.map((entry) => [
       entry.mainSector === RETIRED_MAIN_SECTOR ? 'retired' : entry.mainSector.toString(),
       entry.length.toString(),
-      entry.spareIndex.toString(),
-      entry.spareSector.toString(),
+      `${entry.spareIndex}:${entry.spareSector}`,
       namesOf(ENTRY, 'reason', entry.reason),
       namesOf(ENTRY, 'flags', entry.flags),
       timeText(entry.createdNs),
     ]),
   };
 }
-
-/** The names of the sections, for headings. */
-export const SECTION_TITLE: Readonly<Record<number, string>> = {
-  [SECTION.devices]: 'Devices',
-  [SECTION.config]: 'Configuration',
-  [SECTION.health]: 'Health',
-  [SECTION.events]: 'Events',
-  [SECTION.remaps]: 'Remaps',
-};

@@ -117,12 +117,17 @@ function isOfOtherGeneration(section: SectionJudgement, slot: SlotJudgement, ima
   const hasRecordCrcs = entry.type !== SECTION.events && entry.type <= SECTION.remaps;
   // Whole records with right checksums of their own, under a section checksum that fails: records of another generation.
   if (hasRecordCrcs && badRecords.length === 0 && entry.length > 0) return true;
+  let unknown = 0;
+  let zeros = 0;
   for (let at = entry.offset; at < entry.offset + entry.length; at += SECTOR_BYTES) {
     const end = Math.min(at + SECTOR_BYTES, entry.offset + entry.length);
     if (images.some((image) => sameBytes(bytes, image.bytes, at, end))) continue;
     if (!isPlausibleSector(entry.type, bytes, at, at - entry.offset)) return false;
+    unknown++;
+    if (isZero(bytes, at, end)) zeros++;
   }
-  return true;
+  // Zeros alone are no sign of another generation: that is how a discarded or unread range looks.
+  return unknown === 0 || zeros < unknown;
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array, start: number, end: number): boolean {

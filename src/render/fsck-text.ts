@@ -156,29 +156,16 @@ export function unopenedText(summary: FsckSummary, command: string): string {
 
 function doneLines(report: SetupReport, options: FsckTextOptions): string[] {
   const { outcome } = report;
-  if (outcome === null) return [];
+  if (!outcome?.report || options.quiet) return [];
+  const { done, journal } = outcome.report;
   const lines: string[] = [];
-  if (outcome.fault !== null) {
-    lines.push(...wrap(`Nothing was changed: ${forTerminal(outcome.fault.sentence)}`, options.columns, 2));
-    if (outcome.fault.hint !== undefined) lines.push(...wrap(forTerminal(outcome.fault.hint), options.columns, 2));
-  }
-  if (outcome.report === null) return lines;
-  const { done, failed, notStarted, journal, journalFault } = outcome.report;
-  if (done.length > 0 && !options.quiet) {
+  if (done.length > 0) {
     const copies = done.length === 1 ? '1 copy was' : `${done.length} copies were`;
     lines.push(`  ${options.style.green('done')}     ${copies} written, synced and read back`);
   }
-  for (const { group, fault } of failed) lines.push(...note(`failed   ${group}: ${fault.sentence}`, options));
-  for (const { group, why } of notStarted) lines.push(...note(`left     ${group}: not begun (${why})`, options));
-  if (journalFault !== null) lines.push(...note(`failed   undo journal: ${journalFault.sentence}`, options));
-  if (outcome.backup !== null && !options.quiet) lines.push(`  backup   ${forTerminal(outcome.backup)}`);
-  if (journal !== null && !options.quiet) lines.push(`  undo     dmremap-undo ${forTerminal(shellWord(journal))}`);
+  if (outcome.backup !== null) lines.push(`  backup   ${forTerminal(outcome.backup)}`);
+  if (journal !== null) lines.push(`  undo     dmremap-undo ${forTerminal(shellWord(journal))}`);
   return lines;
-}
-
-function note(text: string, { columns }: FsckTextOptions): string[] {
-  const [first = '', ...rest] = wrap(forTerminal(text), columns - 11, 0);
-  return [`  ${first}`, ...rest.map((line) => `           ${line}`)];
 }
 
 const NEEDS_SAYS: Readonly<Record<RepairNeeds, string>> = {
@@ -193,7 +180,7 @@ const NEEDS_SAYS: Readonly<Record<RepairNeeds, string>> = {
 /** What to type next. */
 function nextLines(report: SetupReport, options: FsckTextOptions): string[] {
   if (report.refusal !== null) return wrap(`Not repaired: ${report.refusal}.`, options.columns, 2);
-  if (report.errorsLeft.length === 0) return [];
+  if (report.errorsLeft.length === 0 || report.outcome?.fault) return [];
   const words = options.inputs.length > 4 ? ['INPUT...'] : options.inputs.map((path) => forTerminal(shellWord(path)));
   const command = (flags: string): string => `    dmremap-fsck ${flags} ${words.join(' ')}`;
   const needed = new Set<RepairNeeds>(report.withheld);

@@ -3,6 +3,7 @@
 // (docs/schemas/restore.json).
 import type { RestoredPlace, RestoreResult } from '../commands/restore';
 import { forTerminal } from '../core/escape';
+import { findingSpec } from '../core/findings';
 import { SECTOR_BYTES_BIG } from '../core/layout';
 import { shellWord } from '../core/paths';
 import { findingLines } from './fsck-text';
@@ -72,7 +73,7 @@ const SAYS: Readonly<Record<RestoreResult['status'], string>> = {
   restored: 'restored',
   'would-restore': 'would be restored',
   'nothing-to-do': 'all copies are there already, byte for byte',
-  refused: 'not restored; nothing was written',
+  refused: 'NOT restored, nothing was written',
   incomplete: 'restored in part only',
   interrupted: 'interrupted',
 };
@@ -89,7 +90,9 @@ export function restoreText(
     const name = setup.name === '' ? '' : `${forTerminal(setup.name)} `;
     lines.push(`${style.bold(`Setup ${name}`)}(${setup.setupUuid}):`);
     const paint = status === 'restored' || status === 'nothing-to-do' ? style.green : style.red;
-    lines.push(`  ${(status === 'would-restore' ? style.bold : paint)(SAYS[status])}${generationText(setup, status)}`);
+    lines.push(
+      `  ${(status === 'would-restore' ? style.bold : paint)(SAYS[status])}${generationText(setup, status)}`,
+    );
   }
   for (const path of new Set(result.places.map((place) => place.path))) {
     lines.push(...spareLines(result.places.filter((place) => place.path === path)));
@@ -98,13 +101,16 @@ export function restoreText(
     lines.push(`  ${forTerminal(path === '' ? problem : `${path}: ${problem}`)}`);
   }
   for (const one of result.overridden) lines.push(`  ${style.yellow('overridden')}  ${forTerminal(one)}`);
-  for (const finding of result.findings) lines.push(...findingLines(finding, { style, columns: options.columns }));
+  for (const finding of result.findings) {
+    if (findingSpec(finding.id).severity === 'note' && options.verbose === 0) continue;
+    lines.push(...findingLines(finding, { style, columns: options.columns }));
+  }
   if (result.undo !== null) lines.push(`  undo with: dmremap-undo ${forTerminal(shellWord(result.undo))}`);
   return lines.map((line) => `${line}\n`).join('');
 }
 
 function generationText(setup: NonNullable<RestoreResult['setup']>, status: RestoreResult['status']): string {
-  if (status === 'refused') return '';
+  if (status === 'refused' || status === 'nothing-to-do') return `, sequence ${setup.sequence}`;
   if (setup.writtenSequence === setup.sequence) return `, sequence ${setup.sequence}, byte for byte`;
   return `, the contents of sequence ${setup.sequence} as a new generation, sequence ${setup.writtenSequence}`;
 }
