@@ -101,7 +101,10 @@ export default tseslint.config(
         {
           patterns: [
             { regex: '^node:', message: 'The core imports nothing of Node.' },
-            { regex: '^(?!\\.|crc-32$)', message: 'The core imports no package but crc-32, which is pure too.' },
+            {
+              regex: '^(?!\\.|crc-32$)',
+              message: 'The core imports no package but crc-32, which is pure too.',
+            },
             {
               regex: '/(host|source|commands|render|cli)(/|$)',
               message: 'The core does not know the layers above it.',

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Builds what is shipped: one bundle per command with its code cache in dist/, and from the option tables the man
-// pages in man/ and the shell completions in completions/. `--quiet` prints errors only.
+// pages in man/ and the shell completions in completions/. `--quiet` prints errors only, `--if-stale` does nothing if no
+// source is newer than the bundles.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -11,6 +12,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -25,6 +27,20 @@ const dist = join(root, 'dist');
 const quiet = process.argv.includes('--quiet');
 const say = (text) => quiet || process.stdout.write(`${text}\n`);
 const commands = Object.keys(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).bin);
+/** Written when a build has come to its end and left nothing out. */
+const stamp = join(dist, '.built');
+
+/** The newest change below a path, in ms. */
+function newest(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(0, ...readdirSync(path).map((name) => newest(join(path, name))));
+}
+
+if (process.argv.includes('--if-stale') && existsSync(stamp)) {
+  const sources = ['src', 'bin', 'scripts', 'package.json'].map((name) => newest(join(root, name)));
+  if (statSync(stamp).mtimeMs > Math.max(...sources)) process.exit(0);
+}
 
 const common = {
   absWorkingDir: root,
@@ -68,8 +84,8 @@ async function bundle(command) {
   });
   const code = outputFiles[0].text;
   if (/[^\x00-\x7f]/.test(code)) throw new Error(`${command}: the bundle is not pure ASCII`);
-  const stamp = createHash('sha256').update(code).digest('hex');
-  replaceFile(join(dist, `${command}.js`), `//${stamp}\n${code}`);
+  const mark = createHash('sha256').update(code).digest('hex');
+  replaceFile(join(dist, `${command}.js`), `//${mark}\n${code}`);
   return Object.keys(metafile.inputs);
 }
 
@@ -149,12 +165,14 @@ for (const command of commands) {
     available.push(command);
   } catch (error) {
     if (!partial) throw error;
+    // Not the bundle of before either: tests must not pass on it.
+    for (const end of ['', '.cache']) rmSync(join(dist, `${command}.js${end}`), { force: true });
     process.stderr.write(`${command} left out: ${error.message}\n`);
   }
 }
 replaceFile(join(dist, 'THIRD-PARTY.txt'), thirdParty(files));
 makeCaches();
 await generate(available);
-writeFileSync(join(dist, '.built'), '');
+if (available.length === commands.length) writeFileSync(stamp, '');
 for (const command of available)
   say(`dist/${command}.js  ${readFileSync(join(dist, `${command}.js`)).length} bytes`);

@@ -37,12 +37,18 @@ export function examineSetup(host: Host, found: FoundSetup, level: Level, main: 
     level,
     now: host.now(),
   });
-  const locate = (seat: Seat): Located | null => (seat.spare === null ? null : (places.get(seat.spare.read) ?? null));
+  const locate = (seat: Seat): Located | null =>
+    seat.spare === null ? null : (places.get(seat.spare.read) ?? null);
   const extra =
     level === 'complete' || level === 'forensic'
-      ? [...spareDevices(host, decision, locate), ...mainDevice(host, decision, main), ...liveness(host, decision, locate)]
+      ? [
+          ...spareDevices(host, decision, locate),
+          ...mainDevice(host, decision, main),
+          ...liveness(host, decision, locate),
+        ]
       : [];
-  const findings = extra.length === 0 ? decision.findings : [...decision.findings, ...extra].sort(compareFindings);
+  const findings =
+    extra.length === 0 ? decision.findings : [...decision.findings, ...extra].sort(compareFindings);
   return { found, decision, findings, locate };
 }
 
@@ -54,7 +60,12 @@ function spareDevices(host: Host, decision: SetupDecision, locate: Examined['loc
     const record = contents.devices[1 + seat.index];
     if (located === null || record === undefined) return [];
     const facts = located.whole ? host.facts(located.path) : null;
-    return deviceFindings(record, { path: located.label, sizeBytes: located.length, facts }, seat.index, contents.remaps);
+    return deviceFindings(
+      record,
+      { path: located.label, sizeBytes: located.length, facts },
+      seat.index,
+      contents.remaps,
+    );
   });
 }
 
@@ -65,8 +76,15 @@ function mainDevice(host: Host, decision: SetupDecision, main: string | null): F
   if (record === undefined) return [];
   const handle = host.openRead(main);
   try {
-    const found = deviceFindings(record, { path: main, sizeBytes: handle.sizeBytes, facts: host.facts(main) }, null, []);
-    const sectors = CONTENT_HASH_SECTORS.map((sector) => readRegion(handle, sector * SECTOR_BYTES_BIG, SECTOR_BYTES));
+    const found = deviceFindings(
+      record,
+      { path: main, sizeBytes: handle.sizeBytes, facts: host.facts(main) },
+      null,
+      [],
+    );
+    const sectors = CONTENT_HASH_SECTORS.map((sector) =>
+      readRegion(handle, sector * SECTOR_BYTES_BIG, SECTOR_BYTES),
+    );
     const complete = sectors.every((region) => region.gaps.length === 0);
     const hash = complete ? host.sha256(concatBytes(sectors.map((region) => region.bytes))) : null;
     if (hash !== null && !isZero(record.contentSha256) && hash !== toHex(record.contentSha256)) {
@@ -85,7 +103,9 @@ function liveness(host: Host, decision: SetupDecision, locate: Examined['locate'
     const located = locate(seat);
     if (located?.kind !== 'block') return [];
     const uses = usesOf(host, located.path);
-    return uses.length === 0 ? [] : [finding('spare-in-use', { path: located.path, reason: uses.join('; ') }, { spare: seat.index })];
+    return uses.length === 0
+      ? []
+      : [finding('spare-in-use', { path: located.path, reason: uses.join('; ') }, { spare: seat.index })];
   });
 }
 

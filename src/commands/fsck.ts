@@ -74,7 +74,9 @@ export async function fsck(
     if (options.signals.interrupted()) throw new Fault('INTERRUPTED');
   };
   const scan = await scanInputs(host, options.inputs, { level: options.level, ...options.scan }, step);
-  const wanted = scan.setups.filter(({ setupUuid }) => options.scan.setup === null || setupUuid === options.scan.setup);
+  const wanted = scan.setups.filter(
+    ({ setupUuid }) => options.scan.setup === null || setupUuid === options.scan.setup,
+  );
   requireOneChoice(options, wanted);
   let exit = scan.operational ? EXIT.operational : EXIT.fine;
   if (scan.findings.some(isError)) exit |= EXIT.errorsLeft;
@@ -149,12 +151,24 @@ function permissionsOf({ mode, choose, acceptPartial, force }: FsckOptions): Per
 }
 
 /** Leaves only what a person agreed to. A new generation is one question: it is on all places or on none. */
-async function askAbout(plan: RepairPlan, confirm: (question: string) => Promise<boolean>): Promise<RepairPlan> {
-  const none: RepairPlan = { ...plan, kind: 'none', copies: [], withheld: [...new Set([...plan.withheld, 'yes' as const])] };
+async function askAbout(
+  plan: RepairPlan,
+  confirm: (question: string) => Promise<boolean>,
+): Promise<RepairPlan> {
+  const none: RepairPlan = {
+    ...plan,
+    kind: 'none',
+    copies: [],
+    withheld: [...new Set([...plan.withheld, 'yes' as const])],
+  };
   if (plan.copies.length === 0) return plan;
   if (plan.kind === 'commit') {
     const spares = [...new Set(plan.copies.map((copy) => copy.seat.index))].join(', ');
-    return (await confirm(`Write a new generation to all copies of spare ${spares} (${plan.copies[0]?.finding ?? ''})?`)) ? plan : none;
+    return (await confirm(
+      `Write a new generation to all copies of spare ${spares} (${plan.copies[0]?.finding ?? ''})?`,
+    ))
+      ? plan
+      : none;
   }
   const agreed: PlannedCopy[] = [];
   for (const copy of plan.copies) {
@@ -162,7 +176,9 @@ async function askAbout(plan: RepairPlan, confirm: (question: string) => Promise
     if (await confirm(question)) agreed.push(copy);
   }
   if (agreed.length === 0) return none;
-  return agreed.length === plan.copies.length ? plan : { ...plan, copies: inCommitOrder(agreed), withheld: none.withheld };
+  return agreed.length === plan.copies.length
+    ? plan
+    : { ...plan, copies: inCommitOrder(agreed), withheld: none.withheld };
 }
 
 function reportOf(
@@ -177,7 +193,8 @@ function reportOf(
   const wrote = outcome?.report !== null && outcome !== null && outcome.report.done.length > 0;
   const repaired = wrote && errorsLeft.length === 0;
   const unread = last.decision.seats.some((seat) => seat.copies.some((copy) => copy.state === 'unread'));
-  const failed = outcome !== null && (outcome.fault !== null || outcome.report === null || hasFailed(outcome));
+  const failed =
+    outcome !== null && (outcome.fault !== null || outcome.report === null || hasFailed(outcome));
   let exit: number = EXIT.fine;
   if (wrote) exit |= EXIT.corrected;
   if (errorsLeft.length > 0) exit |= EXIT.errorsLeft;
@@ -221,7 +238,8 @@ function troubles(outcome: RepairOutcome | null): Finding[] {
   }
   if (outcome.report === null) return found;
   const { failed, notStarted, journalFault } = outcome.report;
-  for (const { group, fault } of failed) found.push(finding('repair-failed', { what: fault.sentence }, placeOfGroup(group)));
+  for (const { group, fault } of failed)
+    found.push(finding('repair-failed', { what: fault.sentence }, placeOfGroup(group)));
   for (const { group, why } of notStarted) {
     found.push(finding('repair-left', { what: WHY_LEFT[why] ?? why }, placeOfGroup(group)));
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Turns a repair plan (core/plan.ts) into writes and has them carried out with backup and undo journal. The plan's
 // permissions were settled before; nothing is asked here.
-import { textOf, toHex } from '../core/bytes';
+import { encodeUtf8, textOf, toHex } from '../core/bytes';
 import { commitFrom } from '../core/commit';
 import { slotOffset } from '../core/copies';
 import { dumpDocument } from '../core/dumpform';
@@ -79,7 +79,12 @@ export function placeOfGroup(group: string): { spare: number; copy: number } {
  * Reads what the planned places hold now and encodes what they are to hold.
  * Fault CHANGED_BEFORE_WRITE if a place is no longer as it was judged.
  */
-export function prepareRepair(host: Host, examined: Examined, plan: RepairPlan, writer: string): PreparedRepair | null {
+export function prepareRepair(
+  host: Host,
+  examined: Examined,
+  plan: RepairPlan,
+  writer: string,
+): PreparedRepair | null {
   const generation = plan.kind === 'commit' ? newGeneration(host, examined, plan, writer) : plan.base;
   if (generation === null || plan.kind === 'none') return null;
   requireValid(generation);
@@ -125,19 +130,29 @@ function newGeneration(host: Host, examined: Examined, plan: RepairPlan, writer:
  * A new run. Random; where SOURCE_DATE_EPOCH asks for reproducible output, a hash of what the generation is made from,
  * so that two different commits still never share one.
  */
-export function runIdFor(host: Host, base: Generation, present: readonly { index: number; highestShown: bigint }[]): bigint {
+export function runIdFor(
+  host: Host,
+  base: Generation,
+  present: readonly { index: number; highestShown: bigint }[],
+): bigint {
   let bytes = host.random(8);
   if (host.sourceDateEpoch() !== null) {
     const whole = encodeCopy(base, { copyIndex: 0, spareIndex: 0, spareUuid: base.header.spareUuid });
     const who = present.map(({ index, highestShown }) => `${index}:${highestShown}`).join(',');
-    const hash = host.sha256(whole, Uint8Array.from([...who].map((c) => c.charCodeAt(0))));
+    const hash = host.sha256(whole, encodeUtf8(who));
     bytes = Uint8Array.from({ length: 8 }, (_unused, i) => parseInt(hash.slice(2 * i, 2 * i + 2), 16));
   }
   const runId = BigInt(`0x${toHex(bytes)}`);
   return runId === 0n ? 1n : runId;
 }
 
-function copyWrites(host: Host, copy: PlannedCopy, located: Located, target: number, generation: Generation): PlannedWrite[] {
+function copyWrites(
+  host: Host,
+  copy: PlannedCopy,
+  located: Located,
+  target: number,
+  generation: Generation,
+): PlannedWrite[] {
   const { copyIndex } = copy.copy;
   const image = encodeCopy(generation, { copyIndex, spareIndex: copy.seat.index, spareUuid: copy.seat.uuid });
   const now = readPlace(host, located, copyIndex, image.length);
@@ -152,7 +167,10 @@ function copyWrites(host: Host, copy: PlannedCopy, located: Located, target: num
     after: bytes,
     unread: now.gaps
       .filter((gap) => gap.start < start + bytes.length && gap.end > start)
-      .map((gap) => ({ start: Math.max(gap.start, start) - start, end: Math.min(gap.end, start + bytes.length) - start })),
+      .map((gap) => ({
+        start: Math.max(gap.start, start) - start,
+        end: Math.min(gap.end, start + bytes.length) - start,
+      })),
     finding: copy.finding,
     group: groupOf(copy),
   }));
@@ -221,7 +239,8 @@ export async function performRepair(
         command: options.command,
         signals: options.signals,
         ready: () => {
-          if (options.backup) backup = backUp(host, examined, options.backupDir ?? backupDirectory(host, place));
+          if (options.backup)
+            backup = backUp(host, examined, options.backupDir ?? backupDirectory(host, place));
         },
         // FORMAT.md section 6, "never the last one": a copy worth keeping goes only when a new one is whole elsewhere.
         mayStart: (group, soFar) => !prepared.precious.has(group) || soFar.done.length > 0,

@@ -13,7 +13,14 @@ import { belongsTo, damagedIdentity, hasTrace } from '../core/identity';
 import type { HeaderJudgement, Level } from '../core/judge';
 import { isEvidence, judgeHeader, judgeSlot } from '../core/judge';
 import { headerCrcOf } from '../core/generation';
-import { BLOCK_BYTES, COPY_COUNT, HEADER_BYTES, HEADER_CRC_AT, SLOT_BYTES_AT, SLOT_ROOM_BYTES } from '../core/layout';
+import {
+  BLOCK_BYTES,
+  COPY_COUNT,
+  HEADER_BYTES,
+  HEADER_CRC_AT,
+  SLOT_BYTES_AT,
+  SLOT_ROOM_BYTES,
+} from '../core/layout';
 import type { SpareRead } from '../core/model';
 import { shellWord } from '../core/paths';
 import { readPartitions } from '../core/partitions';
@@ -148,7 +155,8 @@ class Scan {
       setups.set(uuid, group);
       return group;
     };
-    for (const { located, setupUuid } of this.#seen) this.#join(groupOf(setupUuid).spares, located, setupUuid);
+    for (const { located, setupUuid } of this.#seen)
+      this.#join(groupOf(setupUuid).spares, located, setupUuid);
     // Damaged headers still name their setup; without one, what is there is a lost setup of its own.
     for (const { located, shown } of this.#damaged) {
       const uuid = shown ?? ZERO_UUID;
@@ -157,7 +165,8 @@ class Scan {
     for (const { located, slots, setupUuid } of this.#seen) {
       slots.forEach((uuid, copyIndex) => {
         const group = uuid === null || uuid === setupUuid ? undefined : setups.get(uuid);
-        if (group !== undefined && group.strays.length < MOST_OF_A_SETUP) group.strays.push({ located, copyIndex });
+        if (group !== undefined && group.strays.length < MOST_OF_A_SETUP)
+          group.strays.push({ located, copyIndex });
       });
     }
     return {
@@ -181,7 +190,13 @@ class Scan {
   #lookInside(path: string, handle: ReadHandle): void {
     const { offset } = this.#options;
     const start = offset ?? 0n;
-    const whole = locate(path, handle, start, handle.sizeBytes > start ? handle.sizeBytes - start : 0n, start === 0n);
+    const whole = locate(
+      path,
+      handle,
+      start,
+      handle.sizeBytes > start ? handle.sizeBytes - start : 0n,
+      start === 0n,
+    );
     if (this.#take(whole, handle)) return;
     if (offset === null && this.#takePartitions(path, handle)) return;
     this.#operational = true;
@@ -246,7 +261,8 @@ class Scan {
       }
     }
     if (taken) {
-      for (const note of table.notes) this.#findings.push(finding('partition-table', { path, what: note.text }));
+      for (const note of table.notes)
+        this.#findings.push(finding('partition-table', { path, what: note.text }));
     }
     return taken;
   }
@@ -258,12 +274,17 @@ class Scan {
       const hint = container.hint === '' ? '' : `; try: ${convertCommand(container.hint, path)}`;
       return finding('input-container', { path, container: container.name, hint });
     }
-    const matches = recogniseContent(handle, { base: offset ?? 0n, length: handle.sizeBytes - (offset ?? 0n) });
+    const matches = recogniseContent(handle, {
+      base: offset ?? 0n,
+      length: handle.sizeBytes - (offset ?? 0n),
+    });
     if (matches.length > 0) {
       const names = [...new Set(matches.map((match) => match.name))].slice(0, 4).join(', ');
       return finding('input-other', { path, content: names });
     }
-    const unread = COPIES.some((copy) => readRegion(handle, slotOffset(copy), 512).gaps.some((gap) => gap.kind === 'unread'));
+    const unread = COPIES.some((copy) =>
+      readRegion(handle, slotOffset(copy), 512).gaps.some((gap) => gap.kind === 'unread'),
+    );
     const looked = unread ? ' (parts of it could not be read)' : offset === null ? '' : ` at byte ${offset}`;
     return finding('input-none', { path, looked });
   }
@@ -302,7 +323,11 @@ export function readSlot(source: ByteSource, copyIndex: number, level: Level): R
   const header = judgeHeader(first);
   if (header.usable && header.header !== null && header.header.slotBytes <= FIRST_READ) return first;
   if (header.state === 'beyond-end') return first;
-  return readRegion(source, offset, header.usable && header.header !== null ? header.header.slotBytes : SLOT_ROOM_BYTES);
+  return readRegion(
+    source,
+    offset,
+    header.usable && header.header !== null ? header.header.slotBytes : SLOT_ROOM_BYTES,
+  );
 }
 
 /** True for bytes with an intact header whose slot_bytes lie within the first read. */
@@ -318,7 +343,11 @@ export function readSpare(host: Host, located: Located, level: Level): SpareRead
   const handle = host.openRead(located.path);
   try {
     const source = sourceOf(handle, located);
-    return { label: located.label, base: located.base, slots: COPIES.map((copy) => readSlot(source, copy, level)) };
+    return {
+      label: located.label,
+      base: located.base,
+      slots: COPIES.map((copy) => readSlot(source, copy, level)),
+    };
   } finally {
     handle.close();
   }

@@ -16,8 +16,10 @@ export function stateFindings({ header }: Winner): Finding[] {
   const found: Finding[] = [];
   if ((header.state & STATE_ACTIVE) !== 0) found.push(finding('setup-active'));
   if ((header.state & STATE_DEGRADED) !== 0) found.push(finding('setup-degraded'));
-  if (header.compat !== 0n) found.push(finding('feature-compat', { flags: `0x${header.compat.toString(16)}` }));
-  if (header.roCompat !== 0n) found.push(finding('feature-ro-compat', { flags: `0x${header.roCompat.toString(16)}` }));
+  if (header.compat !== 0n)
+    found.push(finding('feature-compat', { flags: `0x${header.compat.toString(16)}` }));
+  if (header.roCompat !== 0n)
+    found.push(finding('feature-ro-compat', { flags: `0x${header.roCompat.toString(16)}` }));
   return found;
 }
 
@@ -35,21 +37,31 @@ export function timeFindings({ header, contents }: Winner, now: bigint, level: L
   ];
   if (level === 'forensic' && contents !== null) {
     contents.remaps.forEach((entry, i) => times.push([`created_ns of entry ${i}`, entry.createdNs]));
-    for (const event of contents.events) if (event.serial !== 0) times.push([`time of event ${event.serial}`, event.timeNs]);
+    for (const event of contents.events)
+      if (event.serial !== 0) times.push([`time of event ${event.serial}`, event.timeNs]);
   }
   const wrong = times.filter(([, time]) => time < FIRST_PLAUSIBLE_NS || time > now + TOLERANCE_NS);
-  return wrong.slice(0, MOST_TIMES).map(([field, time]) => finding('time-implausible', { field, time: isoUtc(time) }));
+  return wrong
+    .slice(0, MOST_TIMES)
+    .map(([field, time]) => finding('time-implausible', { field, time: isoUtc(time) }));
 }
 
 /** How the generations that were seen descend from each other, newest first. */
 export function lineageFindings(evidence: readonly Evidence[]): Finding[] {
   const generations = new Map<string, Evidence['header']>();
-  for (const { header } of evidence) generations.set(`${header.sequence} ${header.runId} ${header.overallCrc}`, header);
-  const newestFirst = [...generations.values()].sort((a, b) => (a.sequence === b.sequence ? 0 : a.sequence > b.sequence ? -1 : 1));
-  const run = (header: Evidence['header']): string => `sequence ${header.sequence} (run ${header.runId.toString(16)})`;
+  for (const { header } of evidence)
+    generations.set(`${header.sequence} ${header.runId} ${header.overallCrc}`, header);
+  const newestFirst = [...generations.values()].sort((a, b) =>
+    a.sequence === b.sequence ? 0 : a.sequence > b.sequence ? -1 : 1,
+  );
+  const run = (header: Evidence['header']): string =>
+    `sequence ${header.sequence} (run ${header.runId.toString(16)})`;
   return newestFirst.slice(0, 16).map((header) => {
-    if (header.parentCrc === 0) return finding('lineage', { what: `${run(header)} has no parent: it is the first` });
-    const parent = newestFirst.find((other) => other.overallCrc === header.parentCrc && other.sequence < header.sequence);
+    if (header.parentCrc === 0)
+      return finding('lineage', { what: `${run(header)} has no parent: it is the first` });
+    const parent = newestFirst.find(
+      (other) => other.overallCrc === header.parentCrc && other.sequence < header.sequence,
+    );
     const what = parent === undefined ? 'a generation that was not seen' : run(parent);
     return finding('lineage', { what: `${run(header)} was made from ${what}` });
   });
@@ -81,10 +93,13 @@ function contradiction(event: EventRecord, entry: RemapEntry | undefined): strin
   if (entry === undefined) return `no entry covers main sector ${event.sector}`;
   const lost = (entry.flags & ENTRY_DATA_LOST) !== 0;
   if (event.kind === KIND_DATA_LOST && !lost) return `the entry for main sector ${event.sector} is live`;
-  if (event.kind === KIND_DATA_REWRITTEN && lost) return `the entry for main sector ${event.sector} is still marked lost`;
+  if (event.kind === KIND_DATA_REWRITTEN && lost)
+    return `the entry for main sector ${event.sector} is still marked lost`;
   return null;
 }
 
 function covering(remaps: readonly RemapEntry[], sector: bigint): RemapEntry | undefined {
-  return remaps.find((entry) => entry.mainSector <= sector && sector < entry.mainSector + BigInt(entry.length));
+  return remaps.find(
+    (entry) => entry.mainSector <= sector && sector < entry.mainSector + BigInt(entry.length),
+  );
 }

@@ -47,7 +47,9 @@ export function isSameGeneration(a: CopyRef, b: CopyRef): boolean {
 
 /** All slots of the spares. */
 export function allRefs(spares: readonly JudgedSpare[]): CopyRef[] {
-  return spares.flatMap((spare) => spare.slots.map((judgement, copyIndex) => ({ spare, copyIndex, judgement })));
+  return spares.flatMap((spare) =>
+    spare.slots.map((judgement, copyIndex) => ({ spare, copyIndex, judgement })),
+  );
 }
 
 /** Every header with a right header_crc of this setup, misplaced ones too. */
@@ -102,10 +104,13 @@ export function newerGeneration(
 ): NewerGeneration | null {
   const newest = evidence.reduce((most, { header }) => (header.sequence > most ? header.sequence : most), 0n);
   if (newest <= best) return null;
-  const top = evidence.filter(({ header }) => header.sequence === newest).sort((a, b) => compareCopies(a.header, b.header));
+  const top = evidence
+    .filter(({ header }) => header.sequence === newest)
+    .sort((a, b) => compareCopies(a.header, b.header));
   const distinct: Evidence[] = [];
   for (const one of top) {
-    if (!distinct.some((other) => sameGenerationHeader(other.judgement.bytes, one.judgement.bytes))) distinct.push(one);
+    if (!distinct.some((other) => sameGenerationHeader(other.judgement.bytes, one.judgement.bytes)))
+      distinct.push(one);
   }
   const readable = distinct.filter(({ judgement }) => judgement.usable);
   const reports = readable.map((one) => ({ one, report: salvage(one.judgement, sources) }));
@@ -134,7 +139,10 @@ export function newerGeneration(
 
 /** The highest sequence that the headers of this setup on one spare show; 0 if there is none. */
 export function highestShown(spare: JudgedSpare, setupUuid: string): bigint {
-  return evidenceOf(allRefs([spare]), setupUuid).reduce((most, { header }) => (header.sequence > most ? header.sequence : most), 0n);
+  return evidenceOf(allRefs([spare]), setupUuid).reduce(
+    (most, { header }) => (header.sequence > most ? header.sequence : most),
+    0n,
+  );
 }
 
 /**

@@ -175,7 +175,12 @@ export function decode<S extends Struct>(struct: S, bytes: Uint8Array, at = 0): 
 }
 
 /** Decodes `count` structures that lie one after another from byte `at`. */
-export function decodeMany<S extends Struct>(struct: S, bytes: Uint8Array, at: number, count: number): RecordOf<S>[] {
+export function decodeMany<S extends Struct>(
+  struct: S,
+  bytes: Uint8Array,
+  at: number,
+  count: number,
+): RecordOf<S>[] {
   return readMany(struct, viewOf(bytes), at, count) as RecordOf<S>[];
 }
 

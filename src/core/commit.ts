@@ -41,7 +41,11 @@ export function commitFrom(base: Generation, facts: CommitFacts): Generation | n
     const bytes = part.bytes.slice();
     for (const { index, highestShown } of facts.present) {
       const at = (1 + index) * DEVICE.size;
-      encodeInto(DEVICE, bytes, at, { lastSequence: sequence, baseSequence: highestShown, lastRun: facts.runId });
+      encodeInto(DEVICE, bytes, at, {
+        lastSequence: sequence,
+        baseSequence: highestShown,
+        lastRun: facts.runId,
+      });
     }
     sealRecords(SECTION.devices, bytes);
     return { ...part, bytes };

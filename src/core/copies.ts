@@ -40,7 +40,12 @@ export function copyVerdict(ref: CopyRef, seat: Omit<Seat, 'copies'>, context: C
   const good = ref.judgement.header.state === 'good';
   // A retired spare is no longer written to: what lies on it is no error of the setup.
   const kept = seat.standing === 'retired' ? [] : found;
-  return { copyIndex: ref.copyIndex, state, sequence: good && header !== null ? header.sequence : null, findings: kept };
+  return {
+    copyIndex: ref.copyIndex,
+    state,
+    sequence: good && header !== null ? header.sequence : null,
+    findings: kept,
+  };
 }
 
 type Say = (id: FindingId, fields?: Record<string, string>, at?: number) => void;
@@ -98,7 +103,10 @@ function validState(ref: CopyRef, seat: Omit<Seat, 'copies'>, context: CopyConte
     say('copy-diverged', { sequence: String(header.sequence), run: header.runId.toString(16) });
     return 'valid';
   }
-  say('copy-stale', { sequence: String(header.sequence), winner: newest === undefined ? 'a newer one' : String(newest) });
+  say('copy-stale', {
+    sequence: String(header.sequence),
+    winner: newest === undefined ? 'a newer one' : String(newest),
+  });
   return 'stale';
 }
 
@@ -125,7 +133,9 @@ function damagedState(ref: CopyRef, seat: Omit<Seat, 'copies'>, context: CopyCon
     bytes: encodeCopy(generation, place),
   });
   const expected = context.known?.generation ?? null;
-  const others = context.candidates.map((candidate) => candidate.generation).filter((one) => one !== expected);
+  const others = context.candidates
+    .map((candidate) => candidate.generation)
+    .filter((one) => one !== expected);
   const damage = explainDamage({
     slot: ref.judgement,
     slotOffset: slotOffset(ref.copyIndex),
@@ -160,7 +170,11 @@ function sayChecksums(ref: CopyRef, state: CopyState, say: Say): void {
   for (const section of sections) {
     const name = sectionName(section.entry.type);
     if (!section.crcOk) {
-      say('section-crc', { section: name, found: hex(section.entry.crc), computed: hex(section.crcComputed) }, section.entry.offset);
+      say(
+        'section-crc',
+        { section: name, found: hex(section.entry.crc), computed: hex(section.crcComputed) },
+        section.entry.offset,
+      );
     }
     for (const record of section.badRecords.slice(0, 8)) {
       say('record-crc', { section: name, record: String(record) }, section.entry.offset);

@@ -29,19 +29,30 @@ export function deviceFindings(
   const sectors = actual.sizeBytes / SECTOR_BYTES_BIG;
   if (sectors !== record.sizeSectors) {
     const recorded = String(record.sizeSectors);
-    found.push(finding('device-size', { path, actual: String(sectors), recorded, reach: outOfReach(sectors, spare, remaps) }, { spare }));
+    found.push(
+      finding(
+        'device-size',
+        { path, actual: String(sectors), recorded, reach: outOfReach(sectors, spare, remaps) },
+        { spare },
+      ),
+    );
   }
   if (facts === null) return found;
   // An image has no blocks of its own; 512 is an assumption, not an observation.
   if (facts.kind === 'block' && facts.logicalBlockSize !== record.logicalBlockSize) {
-    const fields = { path, actual: String(facts.logicalBlockSize), recorded: String(record.logicalBlockSize) };
+    const fields = {
+      path,
+      actual: String(facts.logicalBlockSize),
+      recorded: String(record.logicalBlockSize),
+    };
     found.push(finding('device-block-size', fields, { spare }));
   }
   const unseen: string[] = [];
   for (const [field, recorded, seen] of identifiers(record, facts)) {
     if (recorded === '') continue;
     if (seen === null) unseen.push(field);
-    else if (seen !== recorded) found.push(finding('device-identity', { path, field, actual: seen, recorded }, { spare }));
+    else if (seen !== recorded)
+      found.push(finding('device-identity', { path, field, actual: seen, recorded }, { spare }));
   }
   if (unseen.length > 0) found.push(finding('device-unseen', { path, fields: unseen.join(', ') }, { spare }));
   return found;
@@ -61,6 +72,8 @@ function identifiers(record: DeviceRecord, facts: DeviceFacts): [string, string,
 /** How many entries have their data behind the end of a spare that is too small. */
 function outOfReach(sectors: bigint, spare: number | null, remaps: readonly RemapEntry[]): string {
   if (spare === null) return '';
-  const lost = remaps.filter((entry) => entry.spareIndex === spare && entry.spareSector + BigInt(entry.length) > sectors);
+  const lost = remaps.filter(
+    (entry) => entry.spareIndex === spare && entry.spareSector + BigInt(entry.length) > sectors,
+  );
   return lost.length === 0 ? '' : `; the data of ${lost.length} entries lies behind its end`;
 }

@@ -7,7 +7,17 @@ import { gapWithin } from './extents';
 import type { Finding } from './findings';
 import { finding } from './findings';
 import type { SectionJudgement, SlotJudgement } from './judge';
-import { EVENT, EVENT_KIND, EVENT_RING, ENTRY, HEADER_BYTES, MIN_SLOT_BYTES, REMAP_REASON, SECTION, TRAILER_AT } from './layout';
+import {
+  EVENT,
+  EVENT_KIND,
+  EVENT_RING,
+  ENTRY,
+  HEADER_BYTES,
+  MIN_SLOT_BYTES,
+  REMAP_REASON,
+  SECTION,
+  TRAILER_AT,
+} from './layout';
 import type { CopyState } from './model';
 import { sectionName } from './salvage';
 import { recogniseInSlot } from './signatures';
@@ -42,7 +52,10 @@ export interface Damage {
 export function explainDamage(question: DamageQuestion): Damage {
   const { slot, expected } = question;
   const { header, region } = slot;
-  const used = header.usable && header.header !== null ? header.header.slotBytes : (expected?.bytes.length ?? MIN_SLOT_BYTES);
+  const used =
+    header.usable && header.header !== null
+      ? header.header.slotBytes
+      : (expected?.bytes.length ?? MIN_SLOT_BYTES);
   if (header.state === 'beyond-end') return { state: 'truncated', why: 'the input ends here', details: [] };
   const lacking = header.usable
     ? slot.sections.map((section) => section.gap).find((gap) => gap !== undefined)
@@ -61,8 +74,13 @@ function explainHeaderless({ slot, slotOffset, expected }: DamageQuestion, used:
   const bytes = slot.region.bytes;
   const content = recogniseInSlot(bytes, slotOffset);
   if (content !== undefined) return { state: 'overwritten', why: content.name, details: [] };
-  if (isZero(bytes, 0, Math.min(used, bytes.length))) return { state: 'zeroed', why: 'it reads as zeros', details: [] };
-  return { state: 'corrupt', why: whyInvalid(slot), details: expected === null ? [] : damagedRanges(bytes, expected) };
+  if (isZero(bytes, 0, Math.min(used, bytes.length)))
+    return { state: 'zeroed', why: 'it reads as zeros', details: [] };
+  return {
+    state: 'corrupt',
+    why: whyInvalid(slot),
+    details: expected === null ? [] : damagedRanges(bytes, expected),
+  };
 }
 
 /** The header is intact, a section is not: torn where every differing part is of a generation, else corrupt. */
@@ -89,7 +107,8 @@ export function whyInvalid(slot: SlotJudgement): string {
   const range = header.rangeProblems[0];
   if (range !== undefined) return `header field ${range.field}: ${range.why}`;
   const failing = slot.sections.filter((section) => !section.crcOk || section.badRecords.length > 0);
-  if (failing.length > 0) return `${failing.map((section) => sectionName(section.entry.type)).join(', ')} fail${failing.length > 1 ? '' : 's'} the checksum`;
+  if (failing.length > 0)
+    return `${failing.map((section) => sectionName(section.entry.type)).join(', ')} fail${failing.length > 1 ? '' : 's'} the checksum`;
   return 'the sections together do not pass overall_crc';
 }
 
@@ -107,11 +126,19 @@ function bitFlips(bytes: Uint8Array, expected: Uint8Array): Finding | null {
   }
   if (flips.length === 0 || bytes.length < expected.length) return null;
   const bits = flips.map(({ byte, bit }) => `byte ${byte} bit ${bit}`).join(', ');
-  return finding('bit-flip', { count: flips.length === 1 ? '1 bit' : `${flips.length} bits`, bits, byte: String(flips[0]?.byte ?? 0) });
+  return finding('bit-flip', {
+    count: flips.length === 1 ? '1 bit' : `${flips.length} bits`,
+    bits,
+    byte: String(flips[0]?.byte ?? 0),
+  });
 }
 
 /** True if a section that fails its crc consists of parts of known or at least self-consistent generations. */
-function isOfOtherGeneration(section: SectionJudgement, slot: SlotJudgement, images: readonly KnownImage[]): boolean {
+function isOfOtherGeneration(
+  section: SectionJudgement,
+  slot: SlotJudgement,
+  images: readonly KnownImage[],
+): boolean {
   const { entry, badRecords } = section;
   const bytes = slot.region.bytes;
   const hasRecordCrcs = entry.type !== SECTION.events && entry.type <= SECTION.remaps;
@@ -159,7 +186,13 @@ function isPlausibleSector(type: number, bytes: Uint8Array, at: number, inSectio
     const start = at + i * ENTRY.size;
     if (entry.length === 0) return isZero(bytes, start, start + ENTRY.size);
     const timely = entry.createdNs >= EARLY_NS && entry.createdNs < LATE_NS;
-    return timely && entry.spareIndex < 8 && entry.reason >= 1 && entry.reason < REMAP_REASON.length && entry.flags <= 1;
+    return (
+      timely &&
+      entry.spareIndex < 8 &&
+      entry.reason >= 1 &&
+      entry.reason < REMAP_REASON.length &&
+      entry.flags <= 1
+    );
   });
 }
 
@@ -172,7 +205,10 @@ function tornAt({ slot, expected, others }: DamageQuestion, failing: readonly Se
   const start = first?.entry.offset ?? 0;
   const section = sectionName(first?.entry.type ?? 0);
   if (own === undefined) {
-    return finding('torn-at', { what: `${section} (bytes ${start} on) is not of the header's generation`, byte: String(start) });
+    return finding('torn-at', {
+      what: `${section} (bytes ${start} on) is not of the header's generation`,
+      byte: String(start),
+    });
   }
   // The last sector that is not of the header's own generation ends the strange part.
   let from = -1;
@@ -182,7 +218,9 @@ function tornAt({ slot, expected, others }: DamageQuestion, failing: readonly Se
     if (from === -1) from = at;
     to = at + SECTOR_BYTES;
   }
-  const other = images.find((image) => image !== own && from >= 0 && sameBytes(bytes, image.bytes, from, from + SECTOR_BYTES));
+  const other = images.find(
+    (image) => image !== own && from >= 0 && sameBytes(bytes, image.bytes, from, from + SECTOR_BYTES),
+  );
   const origin = other === undefined ? 'another generation' : `sequence ${other.sequence}`;
   const newer = other !== undefined && other.sequence > own.sequence;
   const what = newer

@@ -53,7 +53,8 @@ export function readRegion(source: ByteSource, offset: bigint, length: number): 
     const end = Number(extent.end - offset);
     if (extent.kind === 'data') bytes.set(extent.bytes, start);
     else if (extent.kind === 'unread') gaps.push({ start, end, kind: 'unread', reason: extent.reason });
-    else if (extent.kind === 'beyond-end') gaps.push({ start, end, kind: 'beyond-end', reason: 'the image ends here' });
+    else if (extent.kind === 'beyond-end')
+      gaps.push({ start, end, kind: 'beyond-end', reason: 'the image ends here' });
   }
   return { bytes, gaps };
 }

@@ -272,17 +272,21 @@ export const FAULTS = {
   },
   NOT_WHOLE: {
     exit: EXIT.errorsLeft,
-    message: (f) => `the setup ${text(f, 'setupUuid')} has no generation that is whole and beyond doubt (verdict: ${text(f, 'verdict')})`,
-    hint: () => 'Run dmremap-fsck -n INPUT... : it tells what can be recovered, and how. After that it can be dumped.',
+    message: (f) =>
+      `the setup ${text(f, 'setupUuid')} has no generation that is whole and beyond doubt (verdict: ${text(f, 'verdict')})`,
+    hint: () =>
+      'Run dmremap-fsck -n INPUT... : it tells what can be recovered, and how. After that it can be dumped.',
   },
   DUMP_INVALID: {
     exit: EXIT.operational,
-    message: (f) => `${text(f, 'path')}: is no dump that can be restored: ${text(f, 'problem')}; nothing was written`,
+    message: (f) =>
+      `${text(f, 'path')}: is no dump that can be restored: ${text(f, 'problem')}; nothing was written`,
     hint: () => 'A dump is what dmremap-dump prints; dmremap-fsck keeps some as text backups.',
   },
   DUMP_UNSOUND: {
     exit: EXIT.operational,
-    message: (f) => `${text(f, 'path')}: the generation in it breaks a rule of the format: ${text(f, 'problem')}; nothing was written`,
+    message: (f) =>
+      `${text(f, 'path')}: the generation in it breaks a rule of the format: ${text(f, 'problem')}; nothing was written`,
     hint: () => 'Correct the dump by hand, or take an older one.',
   },
   SPARE_TOO_SMALL: {
@@ -292,14 +296,17 @@ export const FAULTS = {
   },
   SPARE_DIFFERS: {
     exit: EXIT.operational,
-    message: (f) => `${text(f, 'path')}: does not match spare ${text(f, 'spare')} of the dump: ${text(f, 'why')}; nothing was written`,
-    hint: () => 'Give the spares in the order of their indexes. If it is meant all the same, run the command again with --force.',
+    message: (f) =>
+      `${text(f, 'path')}: does not match spare ${text(f, 'spare')} of the dump: ${text(f, 'why')}; nothing was written`,
+    hint: () =>
+      'Give the spares in the order of their indexes. If it is meant all the same, run the command again with --force.',
   },
   NEWER_THERE: {
     exit: EXIT.operational,
     message: (f) =>
       `${text(f, 'path')}: copy ${text(f, 'copy')} has sequence ${text(f, 'found')} with other contents; the dump has ${text(f, 'sequence')}; nothing was written`,
-    hint: () => 'With --force the contents of the dump become a new generation, above everything that is there.',
+    hint: () =>
+      'With --force the contents of the dump become a new generation, above everything that is there.',
   },
   NEEDS_NEWER_TOOL: {
     exit: EXIT.operational,
@@ -308,7 +315,8 @@ export const FAULTS = {
   },
   SEQUENCE_EXHAUSTED: {
     exit: EXIT.operational,
-    message: () => 'there is no sequence left for a new generation, or its sections do not fit; nothing was written',
+    message: () =>
+      'there is no sequence left for a new generation, or its sections do not fit; nothing was written',
   },
   INTERRUPTED: { exit: EXIT.interrupted, message: () => 'interrupted' },
   OUTPUT_FAILED: { exit: EXIT.operational, message: (f) => `cannot write the output: ${text(f, 'reason')}` },

@@ -23,7 +23,8 @@ export interface FindingSpec {
   readonly action: string;
 }
 
-const FSCK_P = 'Run dmremap-fsck -p INPUT... to have the place rewritten from the winning copy; it can be undone.';
+const FSCK_P =
+  'Run dmremap-fsck -p INPUT... to have the place rewritten from the winning copy; it can be undone.';
 const FSCK_Y = 'Run dmremap-fsck -y INPUT... ; an undo journal is written first.';
 const RULE_MEANS =
   'The checksums are right, so this is what was written; but it breaks a rule of the format. Such a setup is refused for writing and never repaired by itself.';
@@ -32,7 +33,14 @@ const RULE_ACTION =
   'Keep the devices as they are. Look at it with dmremap-inspect, report it, and correct a dmremap-dump by hand if you must (dmremap-restore --force).';
 
 function rule(message: string): FindingSpec {
-  return { severity: 'error', repair: 'never', message, meaning: RULE_MEANS, causes: RULE_CAUSES, action: RULE_ACTION };
+  return {
+    severity: 'error',
+    repair: 'never',
+    message,
+    meaning: RULE_MEANS,
+    causes: RULE_CAUSES,
+    action: RULE_ACTION,
+  };
 }
 
 export const FINDINGS = {
@@ -41,7 +49,8 @@ export const FINDINGS = {
     severity: 'error',
     repair: 'preen',
     message: 'the copy is corrupt: {why}',
-    meaning: 'The place holds bytes that are not a whole copy of any generation. The other copies are not affected.',
+    meaning:
+      'The place holds bytes that are not a whole copy of any generation. The other copies are not affected.',
     causes: 'Bad sectors that read as other data, faulty memory or cables, a stray write.',
     action: FSCK_P,
   },
@@ -50,14 +59,16 @@ export const FINDINGS = {
     repair: 'preen',
     message: 'the copy is torn: {why}',
     meaning: 'Parts of two generations lie in one place: a write of this copy was cut short.',
-    causes: 'Power loss or a crash during a commit. The format is made for it: at most one copy of a spare is in flux.',
+    causes:
+      'Power loss or a crash during a commit. The format is made for it: at most one copy of a spare is in flux.',
     action: FSCK_P,
   },
   'copy-zeroed': {
     severity: 'error',
     repair: 'preen',
     message: 'the place reads as zeros',
-    meaning: 'Every byte of the copy is zero. In an image of a failing disk this can also mean that it was not read.',
+    meaning:
+      'Every byte of the copy is zero. In an image of a failing disk this can also mean that it was not read.',
     causes: 'A discard (TRIM), a wipe, or an imaging tool that put zeros where it could not read.',
     action: FSCK_P,
   },
@@ -91,7 +102,8 @@ export const FINDINGS = {
     message: 'the copy could not be read: {why}',
     meaning: 'The device reported an error, so nothing is known of this place.',
     causes: 'Bad sectors on the spare itself.',
-    action: 'Run dmremap-fsck -y INPUT... : writing often heals such a sector. If it does not, replace the spare soon.',
+    action:
+      'Run dmremap-fsck -y INPUT... : writing often heals such a sector. If it does not, replace the spare soon.',
   },
   'copy-truncated': {
     severity: 'error',
@@ -299,7 +311,8 @@ export const FINDINGS = {
   'spare-not-member': {
     severity: 'warning',
     repair: 'never',
-    message: '{path} carries copies of this setup but is no member of it (any more): spare {spareIndex}, {spareUuid}',
+    message:
+      '{path} carries copies of this setup but is no member of it (any more): spare {spareIndex}, {spareUuid}',
     meaning: 'The uuid of the device does not stand in the winning generation.',
     causes: 'The spare was replaced.',
     action: 'Leave it out; wipe it if it is to be used for something else.',
@@ -308,7 +321,8 @@ export const FINDINGS = {
     severity: 'error',
     repair: 'never',
     message: '{path} and {other} both claim to be spare {spareIndex} ({spareUuid})',
-    meaning: 'Two inputs carry the identity of one spare. Which is the spare and which the copy can not be told.',
+    meaning:
+      'Two inputs carry the identity of one spare. Which is the spare and which the copy can not be told.',
     causes: 'A disk was cloned with dd, or an image is given beside its device.',
     action: 'Give only one of the two.',
   },
@@ -447,11 +461,15 @@ export const FINDINGS = {
   },
   // ── rules of FORMAT.md sections 3 and 7 ───────────────────────────────────────────────────────────────────────
   'rule-device-role': rule('device record {record}: role {role} index {index} does not belong at this place'),
-  'rule-device-block-size': rule('device record {record}: logical_block_size is {value}; only 512 and 4096 are allowed'),
+  'rule-device-block-size': rule(
+    'device record {record}: logical_block_size is {value}; only 512 and 4096 are allowed',
+  ),
   'rule-device-area': rule('device record {record}: {why}'),
   'rule-device-uuid': rule('device record {record}: {why}'),
   'rule-device-sequence': rule('device record {record}: {why}'),
-  'rule-collision': rule('device record {record}: its data begins at sector {start}, inside the metadata (which ends at 9216)'),
+  'rule-collision': rule(
+    'device record {record}: its data begins at sector {start}, inside the metadata (which ends at 9216)',
+  ),
   'rule-config-name': rule('the name {why}'),
   'rule-config-value': rule('CONFIG field {field}: {why}'),
   'rule-config-target': rule("target_sectors is {target}, main's data_sectors is {main}"),
@@ -483,14 +501,16 @@ export const FINDINGS = {
     repair: 'never',
     message: 'nothing was changed: {what}',
     meaning: 'The repair ended before its first write (exit status 8).',
-    causes: 'The device is in use or read-only, the undo journal or the backup cannot be written, or the place changed.',
+    causes:
+      'The device is in use or read-only, the undo journal or the backup cannot be written, or the place changed.',
     action: 'Remove the cause and run the command again.',
   },
   'repair-failed': {
     severity: 'warning',
     repair: 'never',
     message: 'the copy was not repaired: {what}',
-    meaning: 'A write, a sync or the reading back failed at this copy; the others were not affected (exit status 8).',
+    meaning:
+      'A write, a sync or the reading back failed at this copy; the others were not affected (exit status 8).',
     causes: 'A bad sector that does not heal, or a device that is failing.',
     action: 'Run the command again; if it fails again, replace the spare.',
   },
@@ -498,7 +518,8 @@ export const FINDINGS = {
     severity: 'warning',
     repair: 'never',
     message: 'the undo journal could not be kept up to date: {what}',
-    meaning: 'Everything that was written can still be undone, but no further copy was written (exit status 8).',
+    meaning:
+      'Everything that was written can still be undone, but no further copy was written (exit status 8).',
     causes: 'The file system that holds the journal is full or failing.',
     action: 'Make room, or give another place with --undo-dir, and run the command again.',
   },
@@ -507,7 +528,8 @@ export const FINDINGS = {
     repair: 'never',
     message: 'the copy was left as it was: {what}',
     meaning: 'The repair of this copy was not begun (exit status 8).',
-    causes: 'An earlier copy failed, so that this one may be the last that is whole; or the undo journal failed.',
+    causes:
+      'An earlier copy failed, so that this one may be the last that is whole; or the undo journal failed.',
     action: 'Remove the cause and run the command again.',
   },
   // ── an input without a setup ──────────────────────────────────────────────────────────────────────────────────
@@ -541,7 +563,8 @@ export const FINDINGS = {
     message: '{path}: no trace of dm-remap metadata{looked}',
     meaning: 'None of the five slots holds a trace of metadata (exit status 8).',
     causes: 'The wrong device, or metadata that was wiped in all five places.',
-    action: 'Give the spare devices; look for other spares, a dmremap-dump or a backup in /var/backups/dmremap.',
+    action:
+      'Give the spare devices; look for other spares, a dmremap-dump or a backup in /var/backups/dmremap.',
   },
   'input-twice': {
     severity: 'note',
@@ -598,7 +621,10 @@ export function isFindingId(text: string): text is FindingId {
 
 /** The finding's sentence with its fields filled in. */
 export function findingMessage(finding: Finding): string {
-  return findingSpec(finding.id).message.replace(/\{(\w+)\}/g, (_all, name: string) => finding.fields[name] ?? '?');
+  return findingSpec(finding.id).message.replace(
+    /\{(\w+)\}/g,
+    (_all, name: string) => finding.fields[name] ?? '?',
+  );
 }
 
 /** Makes a finding; where it belongs to no spare, copy or byte these are null. */

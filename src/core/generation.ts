@@ -161,7 +161,9 @@ class LazyContents implements Contents {
 export function eventSerials(generation: Generation): number[] {
   const bytes = sectionBytes(generation, SECTION.events);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Array.from({ length: EVENT_RING }, (_unused, place) => view.getUint32(place * EVENT.size + EVENT_SERIAL_AT, true));
+  return Array.from({ length: EVENT_RING }, (_unused, place) =>
+    view.getUint32(place * EVENT.size + EVENT_SERIAL_AT, true),
+  );
 }
 
 /** Entries and trailers of a REMAPS section, or of any whole number of its blocks. */
@@ -171,7 +173,8 @@ export function decodeRemaps(bytes: Uint8Array): { remaps: RemapEntry[]; trailer
   for (let at = 0; at + BLOCK_BYTES <= bytes.length; at += BLOCK_BYTES) {
     const trailer = decode(TRAILER, bytes, at + TRAILER_AT);
     trailers.push(trailer);
-    for (const entry of decodeMany(ENTRY, bytes, at, Math.min(trailer.entryCount, ENTRIES_PER_BLOCK))) remaps.push(entry);
+    for (const entry of decodeMany(ENTRY, bytes, at, Math.min(trailer.entryCount, ENTRIES_PER_BLOCK)))
+      remaps.push(entry);
   }
   return { remaps, trailers };
 }
@@ -207,12 +210,24 @@ export function headerCrcOf(header: Uint8Array): number {
 }
 
 /** Where the crc of each record of a section lies, record by record; empty for sections whose records have none. */
-export function recordCrcPlaces(type: number, length: number): { start: number; end: number; crcAt: number }[] {
+export function recordCrcPlaces(
+  type: number,
+  length: number,
+): { start: number; end: number; crcAt: number }[] {
   const size =
-    type === SECTION.devices ? DEVICE.size : type === SECTION.health ? HEALTH.size : type === SECTION.config ? CONFIG.size : type === SECTION.remaps ? BLOCK_BYTES : 0;
+    type === SECTION.devices
+      ? DEVICE.size
+      : type === SECTION.health
+        ? HEALTH.size
+        : type === SECTION.config
+          ? CONFIG.size
+          : type === SECTION.remaps
+            ? BLOCK_BYTES
+            : 0;
   if (size === 0) return [];
   const places = [];
-  for (let start = 0; start + size <= length; start += size) places.push({ start, end: start + size, crcAt: start + size - 4 });
+  for (let start = 0; start + size <= length; start += size)
+    places.push({ start, end: start + size, crcAt: start + size - 4 });
   return places;
 }
 
@@ -236,7 +251,15 @@ export interface SectionParts {
 /** The header fields that somebody who makes a generation has to decide. */
 export type HeaderChoices = Pick<
   Header,
-  'sequence' | 'writtenNs' | 'createdNs' | 'parentCrc' | 'state' | 'setupUuid' | 'spareCount' | 'runId' | 'writer'
+  | 'sequence'
+  | 'writtenNs'
+  | 'createdNs'
+  | 'parentCrc'
+  | 'state'
+  | 'setupUuid'
+  | 'spareCount'
+  | 'runId'
+  | 'writer'
 >;
 
 /** Sections at their v4.0 places: known ones at their offsets, unknown ones behind REMAPS (FORMAT.md section 2). */
@@ -248,7 +271,13 @@ export function layOut(parts: readonly SectionParts[]): { sections: Section[]; s
     const known = SECTION_OFFSET[part.type as SectionType] as number | undefined;
     const offset = known ?? free;
     if (known === undefined) free += Math.ceil(part.bytes.length / BLOCK_BYTES) * BLOCK_BYTES;
-    sections.push({ type: part.type, offset, recordCount: part.recordCount, reserved: part.reserved ?? 0, bytes: part.bytes });
+    sections.push({
+      type: part.type,
+      offset,
+      recordCount: part.recordCount,
+      reserved: part.reserved ?? 0,
+      bytes: part.bytes,
+    });
   }
   // Equal offsets happen: sections of length 0 (REMAPS without entries) share theirs with the one behind them, and must
   // come before it, or they would begin inside it.
@@ -280,7 +309,9 @@ export function sealGeneration(
   slotBytes: number,
   template?: Uint8Array,
 ): Generation {
-  const headerBytes = template?.slice() ?? encode(HEADER, { magic: MAGIC, formatMajor: FORMAT_MAJOR, headerBytes: HEADER_BYTES });
+  const headerBytes =
+    template?.slice() ??
+    encode(HEADER, { magic: MAGIC, formatMajor: FORMAT_MAJOR, headerBytes: HEADER_BYTES });
   const directory: DirectoryEntry[] = [];
   let overallCrc = 0;
   for (let i = 0; i < DIRECTORY_ENTRIES; i++) {
@@ -343,7 +374,10 @@ export function encodeEvents(events: readonly EventRecord[]): SectionParts {
 }
 
 /** REMAPS from entries in their order; `sequenceOf` gives each block the commit that last changed it. */
-export function encodeRemaps(remaps: readonly RemapEntry[], sequenceOf: (block: number) => bigint): SectionParts {
+export function encodeRemaps(
+  remaps: readonly RemapEntry[],
+  sequenceOf: (block: number) => bigint,
+): SectionParts {
   const blocks = Math.ceil(remaps.length / ENTRIES_PER_BLOCK);
   const bytes = new Uint8Array(blocks * BLOCK_BYTES);
   for (let block = 0; block < blocks; block++) {
@@ -364,7 +398,12 @@ export function encodeRemaps(remaps: readonly RemapEntry[], sequenceOf: (block: 
 
 /** The sections of a generation as parts for another one. */
 export function partsOf(generation: Generation): SectionParts[] {
-  return generation.sections.map(({ type, recordCount, reserved, bytes }) => ({ type, recordCount, reserved, bytes }));
+  return generation.sections.map(({ type, recordCount, reserved, bytes }) => ({
+    type,
+    recordCount,
+    reserved,
+    bytes,
+  }));
 }
 
 /** The header's writer field. */

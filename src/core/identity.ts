@@ -6,18 +6,34 @@ import { decode } from './codec';
 import type { HeaderJudgement, SlotJudgement } from './judge';
 import { badRecordsOf, isEvidence } from './judge';
 import type { Header } from './layout';
-import { DEVICE, HEADER, HEALTH, MAGIC, REMAP_BLOCK_MAGIC, SECTION, SECTION_OFFSET, TRAILER, TRAILER_AT } from './layout';
+import {
+  DEVICE,
+  HEADER,
+  HEALTH,
+  MAGIC,
+  REMAP_BLOCK_MAGIC,
+  SECTION,
+  SECTION_OFFSET,
+  TRAILER,
+  TRAILER_AT,
+} from './layout';
 import type { Region } from './extents';
 import { gapWithin } from './extents';
 import type { Identity, JudgedSpare, SpareRead } from './model';
 
 /** True if the header is sound evidence of a generation of this setup. */
-export function isEvidenceOf(judgement: HeaderJudgement, setupUuid: string): judgement is HeaderJudgement & { header: Header } {
+export function isEvidenceOf(
+  judgement: HeaderJudgement,
+  setupUuid: string,
+): judgement is HeaderJudgement & { header: Header } {
   return isEvidence(judgement) && judgement.header.setupUuid === setupUuid;
 }
 
 /** The setup that an input belongs to: one, none (no header is intact), or a tie between several. */
-export type Belonging = { readonly kind: 'one'; readonly setupUuid: string } | { readonly kind: 'none' } | { readonly kind: 'tie'; readonly setups: readonly string[] };
+export type Belonging =
+  | { readonly kind: 'one'; readonly setupUuid: string }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'tie'; readonly setups: readonly string[] };
 
 /**
  * A spare that carries copies of two setups belongs to the one asked for, else to the one with more valid copies; a
@@ -75,10 +91,18 @@ export interface Identified {
  * Decides for all inputs of a setup which spare each is. A tie on one input is broken by the others: an identity
  * that another input holds without doubt is not available. What remains tied stays undecided: nothing is guessed.
  */
-export function identify(reads: readonly SpareRead[], judged: readonly (readonly SlotJudgement[])[], setupUuid: string): Identified[] {
+export function identify(
+  reads: readonly SpareRead[],
+  judged: readonly (readonly SlotJudgement[])[],
+  setupUuid: string,
+): Identified[] {
   const all = judged.map((slots) => votes(slots, setupUuid));
-  const leaders = all.map((list) => list.filter((v) => v.valid === list[0]?.valid && v.good === list[0].good));
-  const certain = new Set(leaders.flatMap((list) => (list.length === 1 && list[0] !== undefined ? [list[0].identity.uuid] : [])));
+  const leaders = all.map((list) =>
+    list.filter((v) => v.valid === list[0]?.valid && v.good === list[0].good),
+  );
+  const certain = new Set(
+    leaders.flatMap((list) => (list.length === 1 && list[0] !== undefined ? [list[0].identity.uuid] : [])),
+  );
   return reads.map((read, i) => {
     const slots = judged[i] ?? [];
     const list = leaders[i] ?? [];
@@ -102,7 +126,11 @@ export function damagedIdentity(slots: readonly SlotJudgement[]): (Identity & { 
     const { state, header, magicOk } = slot.header;
     if (state !== 'bad' || header === null || !magicOk) continue;
     const seen = { uuid: header.spareUuid, index: header.spareIndex, setupUuid: header.setupUuid };
-    if (found !== null && (found.uuid !== seen.uuid || found.index !== seen.index || found.setupUuid !== seen.setupUuid)) return null;
+    if (
+      found !== null &&
+      (found.uuid !== seen.uuid || found.index !== seen.index || found.setupUuid !== seen.setupUuid)
+    )
+      return null;
     found = seen;
   }
   return found;
@@ -112,7 +140,8 @@ export function damagedIdentity(slots: readonly SlotJudgement[]): (Identity & { 
 export function hasTrace(region: Region): boolean {
   const bytes = region.bytes;
   if (bytes.length < HEADER.size) return false;
-  if (gapWithin(region, 0, 16) === undefined && equalBytes(bytes.subarray(0, MAGIC.length), MAGIC)) return true;
+  if (gapWithin(region, 0, 16) === undefined && equalBytes(bytes.subarray(0, MAGIC.length), MAGIC))
+    return true;
   const intact = (type: number, offset: number, size: number): boolean =>
     offset + size <= bytes.length &&
     gapWithin(region, offset, offset + size) === undefined &&
@@ -122,7 +151,11 @@ export function hasTrace(region: Region): boolean {
   if (intact(SECTION.config, SECTION_OFFSET[SECTION.config], 4096)) return true;
   if (intact(SECTION.health, SECTION_OFFSET[SECTION.health], HEALTH.size)) return true;
   for (let at = SECTION_OFFSET[SECTION.remaps]; at + 4096 <= bytes.length; at += 4096) {
-    if (decode(TRAILER, bytes, at + TRAILER_AT).magic === REMAP_BLOCK_MAGIC && intact(SECTION.remaps, at, 4096)) return true;
+    if (
+      decode(TRAILER, bytes, at + TRAILER_AT).magic === REMAP_BLOCK_MAGIC &&
+      intact(SECTION.remaps, at, 4096)
+    )
+      return true;
   }
   return false;
 }

@@ -8,7 +8,7 @@ import type { Gap, Region } from './extents';
 import { gapWithin } from './extents';
 import type { Generation } from './generation';
 import { generationOf, headerCrcOf, recordCrcPlaces, usedDirectory } from './generation';
-import type { DirectoryEntry, Header, SectionType } from './layout';
+import type { DirectoryEntry, Header } from './layout';
 import {
   BLOCK_BYTES,
   CONFIG,
@@ -92,14 +92,22 @@ export function isEvidence(judgement: HeaderJudgement): judgement is HeaderJudge
 /** Judges the header in the first 512 bytes of a region. */
 export function judgeHeader(region: Region): HeaderJudgement {
   const bytes = region.bytes.subarray(0, HEADER_BYTES);
-  const nothing = { bytes, magicOk: false, crcComputed: 0, unsupported: null, rangeProblems: [], usable: false };
+  const nothing = {
+    bytes,
+    magicOk: false,
+    crcComputed: 0,
+    unsupported: null,
+    rangeProblems: [],
+    usable: false,
+  };
   const gap = gapWithin(region, 0, HEADER_BYTES);
   if (gap !== undefined) return { state: gap.kind, header: null, ...nothing };
   if (bytes.length < HEADER_BYTES) return { state: 'beyond-end', header: null, ...nothing };
   const header = decode(HEADER, bytes);
   const magicOk = equalBytes(header.magic, MAGIC);
   const crcComputed = headerCrcOf(bytes);
-  if (!magicOk || crcComputed !== header.headerCrc) return { ...nothing, state: 'bad', header, magicOk, crcComputed };
+  if (!magicOk || crcComputed !== header.headerCrc)
+    return { ...nothing, state: 'bad', header, magicOk, crcComputed };
   const unsupported =
     header.formatMajor !== FORMAT_MAJOR
       ? `format ${header.formatMajor}.${header.formatMinor}`
@@ -125,8 +133,16 @@ function headerRangeProblems(header: Header): RangeProblem[] {
   const check = (ok: boolean, field: string, why: string): void => {
     if (!ok) problems.push({ field, why });
   };
-  check(header.headerBytes === HEADER_BYTES, 'header_bytes', `${header.headerBytes} instead of ${HEADER_BYTES}`);
-  check(header.sequence > 0n && header.sequence < SEQUENCE_LIMIT, 'sequence', `${header.sequence} is invalid`);
+  check(
+    header.headerBytes === HEADER_BYTES,
+    'header_bytes',
+    `${header.headerBytes} instead of ${HEADER_BYTES}`,
+  );
+  check(
+    header.sequence > 0n && header.sequence < SEQUENCE_LIMIT,
+    'sequence',
+    `${header.sequence} is invalid`,
+  );
   check(header.copyIndex < COPY_COUNT, 'copy_index', `${header.copyIndex} is above 4`);
   check(header.copyCount === COPY_COUNT, 'copy_count', `${header.copyCount} instead of 5`);
   check(
@@ -134,11 +150,17 @@ function headerRangeProblems(header: Header): RangeProblem[] {
     'spare_count',
     `${header.spareCount} is not in 1 to 8`,
   );
-  check(header.spareIndex < header.spareCount, 'spare_index', `${header.spareIndex} of ${header.spareCount} spares`);
+  check(
+    header.spareIndex < header.spareCount,
+    'spare_index',
+    `${header.spareIndex} of ${header.spareCount} spares`,
+  );
   check(header.runId !== 0n, 'run_id', '0 is invalid');
   check(header.tail === 0, 'the last four bytes', 'not 0');
   check(
-    header.slotBytes % BLOCK_BYTES === 0 && header.slotBytes >= MIN_SLOT_BYTES && header.slotBytes <= SLOT_ROOM_BYTES,
+    header.slotBytes % BLOCK_BYTES === 0 &&
+      header.slotBytes >= MIN_SLOT_BYTES &&
+      header.slotBytes <= SLOT_ROOM_BYTES,
     'slot_bytes',
     `${header.slotBytes} is not a multiple of 4096 from 24576 to 524288`,
   );
@@ -163,7 +185,10 @@ function directoryProblems(header: Header): RangeProblem[] {
     if (entry.offset < end) complain(i, `offset ${entry.offset} overlaps what comes before ${end}`);
     end = Math.max(end, entry.offset + entry.length);
     if (entry.offset + entry.length > header.slotBytes) {
-      complain(i, `bytes ${entry.offset} to ${entry.offset + entry.length} reach past slot_bytes ${header.slotBytes}`);
+      complain(
+        i,
+        `bytes ${entry.offset} to ${entry.offset + entry.length} reach past slot_bytes ${header.slotBytes}`,
+      );
     }
     const shape = sectionShapeProblem(entry, header.spareCount);
     if (shape !== null) complain(i, shape);
@@ -179,7 +204,9 @@ function directoryProblems(header: Header): RangeProblem[] {
 function sectionShapeProblem(entry: DirectoryEntry, spareCount: number): string | null {
   const wrong = (what: string): string => `${what} (length ${entry.length}, ${entry.recordCount} records)`;
   const fixed = (length: number, count: number): string | null =>
-    entry.length === length && entry.recordCount === count ? null : wrong(`not ${length} bytes in ${count} records`);
+    entry.length === length && entry.recordCount === count
+      ? null
+      : wrong(`not ${length} bytes in ${count} records`);
   switch (entry.type) {
     case SECTION.devices:
       return fixed((1 + spareCount) * DEVICE.size, 1 + spareCount);
@@ -193,7 +220,8 @@ function sectionShapeProblem(entry: DirectoryEntry, spareCount: number): string 
         : wrong('not 4096 bytes with at most 128 records');
     case SECTION.remaps: {
       const blocks = Math.ceil(entry.recordCount / ENTRIES_PER_BLOCK);
-      if (entry.offset !== SECTION_OFFSET[SECTION.remaps]) return `REMAPS lies at ${entry.offset} instead of 24576`;
+      if (entry.offset !== SECTION_OFFSET[SECTION.remaps])
+        return `REMAPS lies at ${entry.offset} instead of 24576`;
       return entry.length === blocks * BLOCK_BYTES && blocks <= MAX_REMAP_BLOCKS
         ? null
         : wrong('blocks of 127 records that fit the length');
@@ -220,7 +248,8 @@ function judgeSections(header: HeaderJudgement, region: Region, level: Level): S
     overall = crc32Combine(overall, judgement.crcComputed, entry.length);
   }
   const overallOk = overall === header.header.overallCrc;
-  const valid = overallOk && sections.every((s) => s.gap === undefined && s.crcOk && s.badRecords.length === 0);
+  const valid =
+    overallOk && sections.every((s) => s.gap === undefined && s.crcOk && s.badRecords.length === 0);
   return {
     header,
     sections,
@@ -239,10 +268,12 @@ function judgeSection(region: Region, entry: DirectoryEntry): SectionJudgement {
   const crcComputed = crc32(bytes);
   return {
     entry,
-    gap: gap ?? (bytes.length < entry.length ? { start: 0, end, kind: 'beyond-end', reason: 'not read' } : undefined),
+    gap:
+      gap ??
+      (bytes.length < entry.length ? { start: 0, end, kind: 'beyond-end', reason: 'not read' } : undefined),
     crcComputed,
     crcOk: crcComputed === entry.crc,
-    badRecords: badRecordsOf(entry.type as SectionType, bytes),
+    badRecords: badRecordsOf(entry.type, bytes),
   };
 }
 
@@ -309,7 +340,8 @@ export function nonZeroGaps(generation: Generation, region: Region): { start: nu
   const gaps: { start: number; end: number }[] = [];
   let at = 0;
   for (const range of [...used, { start: generation.header.slotBytes, end: generation.header.slotBytes }]) {
-    if (range.start > at && !isZero(region.bytes, at, range.start)) gaps.push({ start: at, end: range.start });
+    if (range.start > at && !isZero(region.bytes, at, range.start))
+      gaps.push({ start: at, end: range.start });
     at = Math.max(at, range.end);
   }
   return gaps;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The on-disk layout: one field table per structure, and the numbers of FORMAT.md sections 1 to 3. Decoding, encoding,
 // annotated dumps, docs/FORMAT.md, the comparison with the C structures and the tests' mutators all come from here.
+import { textField } from './bytes';
 import type { RecordOf, Struct } from './codec';
 
 /** Where the five copies start, in sectors (FORMAT.md section 1). */
@@ -24,7 +25,7 @@ export const FORMAT_MAJOR = 4;
 export const HEADER_BYTES = 512;
 
 export const MAGIC_TEXT = 'dm-remap-v4';
-export const MAGIC = Uint8Array.from([...MAGIC_TEXT].map((c) => c.charCodeAt(0)).concat([0, 0, 0, 0, 0]));
+export const MAGIC = textField(MAGIC_TEXT, 16);
 
 export const STATE_ACTIVE = 1;
 export const STATE_DEGRADED = 2;
@@ -60,7 +61,12 @@ export const HEADER = {
     { name: 'sequence', type: 'u64', offset: 0x030, doc: 'grows with every commit; 1 to 2^63 - 1' },
     { name: 'writtenNs', type: 'u64', offset: 0x038, doc: 'when this generation was committed' },
     { name: 'createdNs', type: 'u64', offset: 0x040, doc: 'when the setup was made' },
-    { name: 'parentCrc', type: 'u32', offset: 0x048, doc: 'overall_crc of the generation before; 0 for the first' },
+    {
+      name: 'parentCrc',
+      type: 'u32',
+      offset: 0x048,
+      doc: 'overall_crc of the generation before; 0 for the first',
+    },
     { name: 'state', type: 'u32', offset: 0x04c, doc: 'bit 0 ACTIVE, bit 1 DEGRADED, bit 2 MAINTENANCE' },
     { name: 'setupUuid', type: 'uuid', offset: 0x050, doc: 'the setup' },
     { name: 'spareUuid', type: 'uuid', offset: 0x060, doc: 'the spare this copy lies on' },
@@ -69,7 +75,12 @@ export const HEADER = {
     { name: 'spareIndex', type: 'u8', offset: 0x072, doc: '0 to 7' },
     { name: 'spareCount', type: 'u8', offset: 0x073, doc: '1 to 8' },
     { name: 'slotBytes', type: 'u32', offset: 0x074, doc: 'bytes of the slot in use, a multiple of 4096' },
-    { name: 'runId', type: 'u64', offset: 0x078, doc: 'random, new for every activation and every commit by a tool' },
+    {
+      name: 'runId',
+      type: 'u64',
+      offset: 0x078,
+      doc: 'random, new for every activation and every commit by a tool',
+    },
     {
       name: 'directory',
       type: 'records',
@@ -80,7 +91,12 @@ export const HEADER = {
     },
     { name: 'writer', type: 'char', count: 32, offset: 0x140, doc: 'what wrote this generation' },
     { name: 'reserved', type: 'bytes', count: 148, offset: 0x160, doc: 'zero' },
-    { name: 'overallCrc', type: 'u32', offset: 0x1f4, doc: "CRC32 over all the sections' bytes in directory order" },
+    {
+      name: 'overallCrc',
+      type: 'u32',
+      offset: 0x1f4,
+      doc: "CRC32 over all the sections' bytes in directory order",
+    },
     { name: 'headerCrc', type: 'u32', offset: 0x1f8, doc: 'CRC32 of the header with this field zero' },
     { name: 'tail', type: 'u32', offset: 0x1fc, doc: 'always 0: never a boot signature' },
   ],
@@ -101,7 +117,13 @@ export const SECTION_NAME: Readonly<Record<number, string>> = {
   5: 'REMAPS',
 };
 /** Where a v4.0 writer puts each section, in bytes from the start of the slot. Readers follow the directory. */
-export const SECTION_OFFSET: Readonly<Record<SectionType, number>> = { 1: 4096, 2: 12288, 3: 16384, 4: 20480, 5: 24576 };
+export const SECTION_OFFSET: Readonly<Record<SectionType, number>> = {
+  1: 4096,
+  2: 12288,
+  3: 16384,
+  4: 20480,
+  5: 24576,
+};
 
 export const DEVICE = {
   name: 'device_record',
@@ -114,7 +136,12 @@ export const DEVICE = {
     { name: 'physicalBlockSize', type: 'u32', offset: 8, doc: 'bytes' },
     { name: 'reserved0', type: 'u32', offset: 12, doc: 'zero' },
     { name: 'sizeSectors', type: 'u64', offset: 16, doc: 'size of the device' },
-    { name: 'dataStart', type: 'u64', offset: 24, doc: 'main: first mapped sector; spare: first allocatable sector' },
+    {
+      name: 'dataStart',
+      type: 'u64',
+      offset: 24,
+      doc: 'main: first mapped sector; spare: first allocatable sector',
+    },
     { name: 'dataSectors', type: 'u64', offset: 32, doc: 'main: mapped length; spare: allocatable length' },
     { name: 'deviceUuid', type: 'uuid', offset: 40, doc: 'a spare: its spare_uuid' },
     { name: 'fsUuid', type: 'uuid', offset: 56, doc: 'zero if none' },
@@ -124,13 +151,29 @@ export const DEVICE = {
     { name: 'serial', type: 'char', count: 64, offset: 168, doc: 'serial number' },
     { name: 'model', type: 'char', count: 64, offset: 232, doc: 'model' },
     { name: 'path', type: 'char', count: 128, offset: 296, doc: 'a /dev/disk/by-id path where there is one' },
-    { name: 'contentSha256', type: 'bytes', count: 32, offset: 424, doc: 'hint: hash of eight sectors of main' },
+    {
+      name: 'contentSha256',
+      type: 'bytes',
+      count: 32,
+      offset: 424,
+      doc: 'hint: hash of eight sectors of main',
+    },
     { name: 'healthScore', type: 'u32', offset: 456, doc: '0 to 100' },
     { name: 'reserved1', type: 'u32', offset: 460, doc: 'zero' },
     { name: 'lastCheckedNs', type: 'u64', offset: 464, doc: 'when the device was last checked' },
     { name: 'usedSectors', type: 'u64', offset: 472, doc: 'spares: information only' },
-    { name: 'lastSequence', type: 'u64', offset: 480, doc: 'spares: newest generation that may have been put here' },
-    { name: 'baseSequence', type: 'u64', offset: 488, doc: 'spares: highest sequence seen when last_run included it' },
+    {
+      name: 'lastSequence',
+      type: 'u64',
+      offset: 480,
+      doc: 'spares: newest generation that may have been put here',
+    },
+    {
+      name: 'baseSequence',
+      type: 'u64',
+      offset: 488,
+      doc: 'spares: highest sequence seen when last_run included it',
+    },
     { name: 'lastRun', type: 'u64', offset: 496, doc: 'spares: last run that included this spare' },
     { name: 'reserved2', type: 'u32', offset: 504, doc: 'zero' },
     { name: 'crc', type: 'u32', offset: 508, doc: 'CRC32 of the record' },
@@ -170,7 +213,12 @@ export const CONFIG = {
     { name: 'alertThreshold', type: 'u32', offset: 676, doc: 'health score' },
     { name: 'autoRemap', type: 'u8', offset: 680, doc: '0 or 1' },
     { name: 'maintenanceMode', type: 'u8', offset: 681, doc: '0 or 1' },
-    { name: 'sparePolicy', type: 'u8', offset: 682, doc: '0 primary first, 1 round robin, 2 least used, 3 healthiest' },
+    {
+      name: 'sparePolicy',
+      type: 'u8',
+      offset: 682,
+      doc: '0 primary first, 1 round robin, 2 least used, 3 healthiest',
+    },
     { name: 'minCopies', type: 'u8', offset: 683, doc: '1 to 5' },
     { name: 'reserved1', type: 'u32', offset: 684, doc: 'zero' },
     { name: 'reassemblyVersion', type: 'u8', offset: 688, doc: '1' },
@@ -260,7 +308,12 @@ export const ENTRY = {
   name: 'remap_entry',
   size: 32,
   fields: [
-    { name: 'mainSector', type: 'u64', offset: 0, doc: 'first sector on main; 2^64 - 1 retires the spare extent' },
+    {
+      name: 'mainSector',
+      type: 'u64',
+      offset: 0,
+      doc: 'first sector on main; 2^64 - 1 retires the spare extent',
+    },
     { name: 'spareSector', type: 'u64', offset: 8, doc: 'first sector on the spare' },
     { name: 'length', type: 'u32', offset: 16, doc: 'sectors, at least 1' },
     { name: 'spareIndex', type: 'u8', offset: 20, doc: 'which spare' },

@@ -33,14 +33,7 @@ export type CopyState =
   | 'absent';
 
 export type Verdict =
-  | 'clean'
-  | 'repairable'
-  | 'repaired'
-  | 'salvageable'
-  | 'partial'
-  | 'split'
-  | 'inconsistent'
-  | 'lost';
+  'clean' | 'repairable' | 'repaired' | 'salvageable' | 'partial' | 'split' | 'inconsistent' | 'lost';
 
 /** Which spare a place is, as its copies say. */
 export interface Identity {

@@ -3,9 +3,16 @@
 // rest. Only a person can decide to use it; this file only puts it together.
 import { decode, encode } from './codec';
 import type { Generation, SectionParts } from './generation';
-import { decodeRemaps, encodeEvents, encodeHealth, encodeRemaps, makeGeneration, sectionBytes } from './generation';
+import {
+  decodeRemaps,
+  encodeEvents,
+  encodeHealth,
+  encodeRemaps,
+  makeGeneration,
+  sectionBytes,
+} from './generation';
 import { HEALTH, KNOWN_SECTIONS, SECTION } from './layout';
-import type { RemapEntry, SectionType } from './layout';
+import type { RemapEntry } from './layout';
 import { rulesBroken } from './rules';
 import { findingSpec } from './findings';
 import type { SalvageReport, SectionSalvage } from './salvage';
@@ -30,7 +37,11 @@ export function acceptedPartial(report: SalvageReport, older: Generation | null)
   return made;
 }
 
-function partOf(section: SectionSalvage, report: SalvageReport, older: Generation | null): SectionParts | null {
+function partOf(
+  section: SectionSalvage,
+  report: SalvageReport,
+  older: Generation | null,
+): SectionParts | null {
   const { type, recordCount, reserved } = section.entry;
   if (section.bytes !== null) return { type, recordCount, reserved, bytes: section.bytes };
   if (type === SECTION.remaps) return mergedRemaps(section, report, older);
@@ -46,9 +57,13 @@ function partOf(section: SectionSalvage, report: SalvageReport, older: Generatio
 }
 
 /** Entries of the blocks that survive, then older entries that touch none of them on main or on a spare. */
-function mergedRemaps(section: SectionSalvage, report: SalvageReport, older: Generation | null): SectionParts {
+function mergedRemaps(
+  section: SectionSalvage,
+  report: SalvageReport,
+  older: Generation | null,
+): SectionParts {
   const proven = section.blocks.flatMap((block) => (block === null ? [] : decodeRemaps(block).remaps));
-  const before = older === null ? [] : decodeRemaps(sectionBytes(older, SECTION.remaps as SectionType)).remaps;
+  const before = older === null ? [] : decodeRemaps(sectionBytes(older, SECTION.remaps)).remaps;
   const kept = before.filter((entry) => !proven.some((other) => collide(entry, other)));
   const entries = [...proven, ...kept].sort((a, b) =>
     a.mainSector !== b.mainSector
@@ -62,5 +77,8 @@ function mergedRemaps(section: SectionSalvage, report: SalvageReport, older: Gen
 
 function collide(a: RemapEntry, b: RemapEntry): boolean {
   const overlap = (x: bigint, y: bigint): boolean => x < y + BigInt(b.length) && y < x + BigInt(a.length);
-  return overlap(a.mainSector, b.mainSector) || (a.spareIndex === b.spareIndex && overlap(a.spareSector, b.spareSector));
+  return (
+    overlap(a.mainSector, b.mainSector) ||
+    (a.spareIndex === b.spareIndex && overlap(a.spareSector, b.spareSector))
+  );
 }

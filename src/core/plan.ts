@@ -52,7 +52,8 @@ const NOTHING: RepairPlan = { kind: 'none', base: null, copies: [], withheld: []
 /** Plans the repair of a setup as far as the permissions go. */
 export function planRepair(decision: SetupDecision, permissions: Permissions): RepairPlan {
   if (decision.verdict === 'clean') return NOTHING;
-  if (decision.refusal !== null) return { ...NOTHING, withheld: ['never'], refusal: `nothing is written, because ${decision.refusal}` };
+  if (decision.refusal !== null)
+    return { ...NOTHING, withheld: ['never'], refusal: `nothing is written, because ${decision.refusal}` };
   switch (decision.verdict) {
     case 'lost':
     case 'inconsistent':
@@ -60,7 +61,9 @@ export function planRepair(decision: SetupDecision, permissions: Permissions): R
     case 'split':
       return planChosen(decision, permissions);
     case 'partial':
-      return permissions.choose === null ? planPartial(decision, permissions) : planChosen(decision, permissions);
+      return permissions.choose === null
+        ? planPartial(decision, permissions)
+        : planChosen(decision, permissions);
     default:
       return planWinner(decision, permissions);
   }
@@ -82,7 +85,12 @@ function planWinner(decision: SetupDecision, permissions: Permissions): RepairPl
   return planRestore(decision, base, permissions, salvaged);
 }
 
-function planRestore(decision: SetupDecision, base: Generation, permissions: Permissions, salvaged: boolean): RepairPlan {
+function planRestore(
+  decision: SetupDecision,
+  base: Generation,
+  permissions: Permissions,
+  salvaged: boolean,
+): RepairPlan {
   const wanted: PlannedCopy[] = [];
   const withheld: RepairNeeds[] = [];
   for (const seat of decision.seats) {
@@ -96,7 +104,13 @@ function planRestore(decision: SetupDecision, base: Generation, permissions: Per
       else withheld.push(needs);
     }
   }
-  return { kind: wanted.length > 0 ? 'restore' : 'none', base, copies: inCommitOrder(wanted), withheld: distinct(withheld), refusal: null };
+  return {
+    kind: wanted.length > 0 ? 'restore' : 'none',
+    base,
+    copies: inCommitOrder(wanted),
+    withheld: distinct(withheld),
+    refusal: null,
+  };
 }
 
 /** A new generation on every spare that is present, belongs to it and is not retired. */
@@ -119,7 +133,8 @@ function planCommit(
         continue;
       }
       const whole = seat.spare.slots[copy.copyIndex]?.generation ?? null;
-      const precious = whole !== null && (copy.sequence === decision.highestSeen || sameGeneration(whole, base));
+      const precious =
+        whole !== null && (copy.sequence === decision.highestSeen || sameGeneration(whole, base));
       wanted.push({ seat, copy, finding: cause ?? why, needs: own, precious });
     }
   }
@@ -138,24 +153,35 @@ function planChosen(decision: SetupDecision, permissions: Permissions): RepairPl
   const chosen = chosenCandidate(decision, permissions.choose);
   if (chosen === null) {
     const { spare, copy } = permissions.choose;
-    return { ...NOTHING, withheld: ['choose'], refusal: `spare ${spare} copy ${copy} is no whole copy that could be chosen` };
+    return {
+      ...NOTHING,
+      withheld: ['choose'],
+      refusal: `spare ${spare} copy ${copy} is no whole copy that could be chosen`,
+    };
   }
   if (!grants(permissions, 'choose')) return { ...NOTHING, withheld: ['yes'] };
   const broken = rulesBroken(chosen.generation).find((one) => findingSpec(one.id).severity === 'error');
   if (broken !== undefined || chosen.generation.header.roCompat !== 0n) {
-    const why = broken === undefined ? 'it has features that only allow reading' : `it breaks a rule (${broken.id})`;
-    return { ...NOTHING, withheld: ['never'], refusal: `the chosen generation can not be put in force: ${why}` };
+    const why =
+      broken === undefined ? 'it has features that only allow reading' : `it breaks a rule (${broken.id})`;
+    return {
+      ...NOTHING,
+      withheld: ['never'],
+      refusal: `the chosen generation can not be put in force: ${why}`,
+    };
   }
   return planCommit(decision, chosen.generation, 'setup-split', 'choose', permissions);
 }
 
-/** The generation that lies whole at the place named by --choose. */
-export function chosenCandidate(decision: SetupDecision, choose: { spare: number; copy: number }): Candidate | null {
-  const salvaged = decision.winner?.salvage;
-  if (salvaged && decision.winner?.generation && sitsAt(decision.winner.from, choose)) {
-    return { generation: decision.winner.generation, places: [decision.winner.from] };
+/** The generation named by --choose: one that is whole there, or the salvaged one whose header lies there. */
+export function chosenCandidate(
+  { winner, candidates }: SetupDecision,
+  choose: { spare: number; copy: number },
+): Candidate | null {
+  if (winner?.salvage && winner.generation !== null && sitsAt(winner.from, choose)) {
+    return { generation: winner.generation, places: [winner.from] };
   }
-  return decision.candidates.find((candidate) => candidate.places.some((place) => sitsAt(place, choose))) ?? null;
+  return candidates.find((candidate) => candidate.places.some((place) => sitsAt(place, choose))) ?? null;
 }
 
 function sitsAt(place: Candidate['places'][number], choose: { spare: number; copy: number }): boolean {
@@ -168,7 +194,11 @@ function planPartial(decision: SetupDecision, permissions: Permissions): RepairP
   const best = decision.candidates[0]?.generation ?? null;
   const partial = decision.partial === null ? null : acceptedPartial(decision.partial, best);
   if (partial === null) {
-    return { ...NOTHING, withheld: ['never'], refusal: 'what was recovered does not make a sound generation' };
+    return {
+      ...NOTHING,
+      withheld: ['never'],
+      refusal: 'what was recovered does not make a sound generation',
+    };
   }
   return planCommit(decision, partial, 'setup-partial', 'accept-partial', permissions);
 }
@@ -249,4 +279,3 @@ function sameBlock(a: Uint8Array, b: Uint8Array, at: number): boolean {
   for (let i = at; i < at + BLOCK_BYTES; i++) if (a[i] !== b[i]) return false;
   return true;
 }
-

@@ -36,10 +36,12 @@ function blockRules(generation: Generation, { trailers, remaps }: Contents, say:
     const complain = (why: string): void => {
       say('rule-block', { block: String(i), why });
     };
-    if (trailer.magic !== REMAP_BLOCK_MAGIC) complain(`its magic is 0x${trailer.magic.toString(16)}, not RMB4`);
+    if (trailer.magic !== REMAP_BLOCK_MAGIC)
+      complain(`its magic is 0x${trailer.magic.toString(16)}, not RMB4`);
     if (trailer.blockIndex !== i) complain(`it says that it is block ${trailer.blockIndex}`);
     const last = i === trailers.length - 1;
-    if (trailer.entryCount > ENTRIES_PER_BLOCK) complain(`it counts ${trailer.entryCount} entries, above 127`);
+    if (trailer.entryCount > ENTRIES_PER_BLOCK)
+      complain(`it counts ${trailer.entryCount} entries, above 127`);
     else if (trailer.entryCount === 0) complain('it is empty');
     else if (!last && trailer.entryCount !== ENTRIES_PER_BLOCK) {
       complain(`it has ${trailer.entryCount} entries, but is not the last block`);
@@ -49,7 +51,8 @@ function blockRules(generation: Generation, { trailers, remaps }: Contents, say:
     }
   });
   const counted = generation.sections.find((section) => section.type === SECTION.remaps)?.recordCount ?? 0;
-  if (counted !== remaps.length) say('rule-entry-count', { counted: String(counted), held: String(remaps.length) });
+  if (counted !== remaps.length)
+    say('rule-entry-count', { counted: String(counted), held: String(remaps.length) });
 }
 
 function entryRules(
@@ -65,7 +68,8 @@ function entryRules(
   const length = BigInt(entry.length);
   const retired = entry.mainSector === RETIRED_MAIN_SECTOR;
   if (entry.length === 0) say('rule-entry-length', { entry: at });
-  if (entry.reason < 1 || entry.reason >= REMAP_REASON.length) say('rule-entry-reason', { entry: at, value: String(entry.reason) });
+  if (entry.reason < 1 || entry.reason >= REMAP_REASON.length)
+    say('rule-entry-reason', { entry: at, value: String(entry.reason) });
   if (before !== undefined) orderRules(entry, before, at, retired, say);
   if (!retired) {
     const end = entry.mainSector + length;
@@ -73,21 +77,34 @@ function entryRules(
       say('rule-entry-main', { entry: at, start: String(entry.mainSector), end: String(end) });
     }
     if (entry.mainSector % block !== 0n) {
-      say('rule-entry-multiple', { entry: at, field: 'main_sector', value: String(entry.mainSector), block: String(block) });
+      say('rule-entry-multiple', {
+        entry: at,
+        field: 'main_sector',
+        value: String(entry.mainSector),
+        block: String(block),
+      });
     }
   }
   for (const [field, value] of [
     ['spare_sector', entry.spareSector],
     ['length', length],
   ] as const) {
-    if (value % block !== 0n) say('rule-entry-multiple', { entry: at, field, value: String(value), block: String(block) });
+    if (value % block !== 0n)
+      say('rule-entry-multiple', { entry: at, field, value: String(value), block: String(block) });
   }
   const spare = devices[1 + entry.spareIndex];
   if (spare === undefined) {
     say('rule-entry-spare', { entry: at, why: `spare ${entry.spareIndex} does not exist` });
-  } else if (entry.spareSector < spare.dataStart || entry.spareSector + length > spare.dataStart + spare.dataSectors) {
+  } else if (
+    entry.spareSector < spare.dataStart ||
+    entry.spareSector + length > spare.dataStart + spare.dataSectors
+  ) {
     const range = `[${entry.spareSector}, ${entry.spareSector + length})`;
-    say('rule-entry-spare', { entry: at, why: `sectors ${range} are outside the data of spare ${entry.spareIndex}` }, entry.spareIndex);
+    say(
+      'rule-entry-spare',
+      { entry: at, why: `sectors ${range} are outside the data of spare ${entry.spareIndex}` },
+      entry.spareIndex,
+    );
   }
 }
 
@@ -99,7 +116,11 @@ function orderRules(entry: RemapEntry, before: RemapEntry, at: string, retired: 
       (before.spareIndex === entry.spareIndex && before.spareSector < entry.spareSector)
     : before.mainSector < entry.mainSector;
   if (!sorted) {
-    say('rule-entry-order', { entry: at, sector: String(entry.mainSector), before: String(before.mainSector) });
+    say('rule-entry-order', {
+      entry: at,
+      sector: String(entry.mainSector),
+      before: String(before.mainSector),
+    });
   } else if (!retired && before.mainSector + BigInt(before.length) > entry.mainSector) {
     say('rule-entry-overlap', { entry: at, sector: String(entry.mainSector) });
   }
@@ -121,10 +142,19 @@ function shareRules(remaps: readonly RemapEntry[], say: Say): void {
   for (const index of order) {
     const entry = at(index);
     if (entry === undefined) continue;
-    if (widest !== undefined && widest.entry.spareIndex === entry.spareIndex && entry.spareSector < widest.end) {
+    if (
+      widest !== undefined &&
+      widest.entry.spareIndex === entry.spareIndex &&
+      entry.spareSector < widest.end
+    ) {
       say(
         'rule-entry-share',
-        { entry: String(index), other: String(widest.index), spare: String(entry.spareIndex), sector: String(entry.spareSector) },
+        {
+          entry: String(index),
+          other: String(widest.index),
+          spare: String(entry.spareIndex),
+          sector: String(entry.spareSector),
+        },
         entry.spareIndex,
       );
     }

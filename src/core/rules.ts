@@ -43,13 +43,24 @@ function deviceRules(generation: Generation, { devices }: Contents): Finding[] {
       found.push(finding(id, { ...where, why }, { spare }));
     };
     if (device.role !== (record === 0 ? 0 : 1) || device.index !== (record === 0 ? 0 : record - 1)) {
-      found.push(finding('rule-device-role', { ...where, role: String(device.role), index: String(device.index) }, { spare }));
+      found.push(
+        finding(
+          'rule-device-role',
+          { ...where, role: String(device.role), index: String(device.index) },
+          { spare },
+        ),
+      );
     }
     if (device.logicalBlockSize !== 512 && device.logicalBlockSize !== 4096) {
-      found.push(finding('rule-device-block-size', { ...where, value: String(device.logicalBlockSize) }, { spare }));
+      found.push(
+        finding('rule-device-block-size', { ...where, value: String(device.logicalBlockSize) }, { spare }),
+      );
     }
     if (device.dataStart + device.dataSectors > device.sizeSectors) {
-      say('rule-device-area', `its data ends at sector ${device.dataStart + device.dataSectors}, behind its end at ${device.sizeSectors}`);
+      say(
+        'rule-device-area',
+        `its data ends at sector ${device.dataStart + device.dataSectors}, behind its end at ${device.sizeSectors}`,
+      );
     }
     if (spare !== null) spareRules(generation, devices, device, spare, say, found);
     found.push(...textRules(device, record, spare));
@@ -66,22 +77,38 @@ function spareRules(
   found: Finding[],
 ): void {
   if (device.dataStart < METADATA_END_SECTOR) {
-    found.push(finding('rule-collision', { record: String(spare + 1), start: String(device.dataStart) }, { spare }));
+    found.push(
+      finding('rule-collision', { record: String(spare + 1), start: String(device.dataStart) }, { spare }),
+    );
   }
   if (device.dataStart % 8n !== 0n || device.dataSectors % 8n !== 0n) {
-    say('rule-device-area', `data_start ${device.dataStart} and data_sectors ${device.dataSectors} must be multiples of 8`);
+    say(
+      'rule-device-area',
+      `data_start ${device.dataStart} and data_sectors ${device.dataSectors} must be multiples of 8`,
+    );
   }
   if (device.sizeSectors < MIN_SPARE_SECTORS) {
-    say('rule-device-area', `a spare of ${device.sizeSectors} sectors is below the least, ${MIN_SPARE_SECTORS}`);
+    say(
+      'rule-device-area',
+      `a spare of ${device.sizeSectors} sectors is below the least, ${MIN_SPARE_SECTORS}`,
+    );
   }
   if (device.deviceUuid === ZERO_UUID) say('rule-device-uuid', 'its uuid is zero');
-  const twin = devices.findIndex((other, i) => i > 0 && i < spare + 1 && other.deviceUuid === device.deviceUuid);
+  const twin = devices.findIndex(
+    (other, i) => i > 0 && i < spare + 1 && other.deviceUuid === device.deviceUuid,
+  );
   if (twin !== -1) say('rule-device-uuid', `its uuid is that of record ${twin} too`);
   if (device.lastSequence > generation.header.sequence) {
-    say('rule-device-sequence', `last_sequence ${device.lastSequence} is above the generation's ${generation.header.sequence}`);
+    say(
+      'rule-device-sequence',
+      `last_sequence ${device.lastSequence} is above the generation's ${generation.header.sequence}`,
+    );
   }
   if (device.baseSequence > device.lastSequence) {
-    say('rule-device-sequence', `base_sequence ${device.baseSequence} is above last_sequence ${device.lastSequence}`);
+    say(
+      'rule-device-sequence',
+      `base_sequence ${device.baseSequence} is above last_sequence ${device.lastSequence}`,
+    );
   }
   // A spare that this generation was put on has it as its last; else it would be taken for absent and "brought back".
   const own = generation.header.runId;
@@ -95,7 +122,9 @@ const DEVICE_TEXTS = ['fsType', 'wwn', 'serial', 'model', 'path'] as const;
 function textRules(device: DeviceRecord, record: number, spare: number | null): Finding[] {
   return DEVICE_TEXTS.flatMap((name) => {
     const why = textDefect(device[name]);
-    return why === null ? [] : [finding('text-malformed', { field: `device record ${record} ${name}`, why }, { spare })];
+    return why === null
+      ? []
+      : [finding('text-malformed', { field: `device record ${record} ${name}`, why }, { spare })];
   });
 }
 
@@ -125,10 +154,16 @@ function configRules({ config, devices }: Contents): Finding[] {
   value(config.sparePolicy < SPARE_POLICY.length, 'spare_policy', `${config.sparePolicy} is unknown`);
   value(config.minCopies >= 1 && config.minCopies <= 5, 'min_copies', `${config.minCopies} is not in 1 to 5`);
   value(config.reassemblyVersion === 1, 'reassembly version', `${config.reassemblyVersion} instead of 1`);
-  value(config.tunableCount <= MAX_TUNABLES, 'tunable_count', `${config.tunableCount} is above ${MAX_TUNABLES}`);
+  value(
+    config.tunableCount <= MAX_TUNABLES,
+    'tunable_count',
+    `${config.tunableCount} is above ${MAX_TUNABLES}`,
+  );
   const main = devices[0];
   if (main !== undefined && main.dataSectors !== config.targetSectors) {
-    found.push(finding('rule-config-target', { target: String(config.targetSectors), main: String(main.dataSectors) }));
+    found.push(
+      finding('rule-config-target', { target: String(config.targetSectors), main: String(main.dataSectors) }),
+    );
   }
   const block = blockSectors(devices);
   if (config.remapUnit !== 8 && !(config.remapUnit === 1 && block === 1)) {
@@ -159,11 +194,13 @@ function eventRules(generation: Generation): Finding[] {
     used++;
     const right = (serial - 1) % EVENT_RING;
     if (right !== place && found.length < MOST_OF_A_KIND) {
-      found.push(finding('rule-event-place', { place: String(place), serial: String(serial), right: String(right) }));
+      found.push(
+        finding('rule-event-place', { place: String(place), serial: String(serial), right: String(right) }),
+      );
     }
   });
   const counted = generation.sections.find((section) => section.type === SECTION.events)?.recordCount ?? 0;
-  if (counted !== used) found.push(finding('rule-event-count', { counted: String(counted), used: String(used) }));
+  if (counted !== used)
+    found.push(finding('rule-event-count', { counted: String(counted), used: String(used) }));
   return found;
 }
-

@@ -61,7 +61,10 @@ interface Pool {
 }
 
 /** Tries to recover the generation of a usable header from all places that were read. */
-export function salvage(judged: HeaderJudgement & { header: Header }, sources: readonly SalvageSource[]): SalvageReport {
+export function salvage(
+  judged: HeaderJudgement & { header: Header },
+  sources: readonly SalvageSource[],
+): SalvageReport {
   const { header } = judged;
   const pool = sources.map((source) => ({ source, header: judgeHeader(source.region) }));
   const sections = usedDirectory(header).map((entry) =>
@@ -105,7 +108,8 @@ export function sectionName(type: number): string {
 
 /** Bytes [start, start + length) of a region, or null where any of them was not read. */
 function readable(region: Region, start: number, length: number): Uint8Array | null {
-  if (start + length > region.bytes.length || gapWithin(region, start, start + length) !== undefined) return null;
+  if (start + length > region.bytes.length || gapWithin(region, start, start + length) !== undefined)
+    return null;
   return region.bytes.subarray(start, start + length);
 }
 
@@ -125,15 +129,18 @@ function salvageSection(entry: DirectoryEntry, pool: readonly Pool[]): SectionSa
   for (const { source, header } of pool) {
     for (const offset of offsetsOf(entry, header)) {
       const bytes = readable(source.region, offset, entry.length);
-      if (bytes === null || crc32(bytes) !== entry.crc || badRecordsOf(entry.type, bytes).length > 0) continue;
+      if (bytes === null || crc32(bytes) !== entry.crc || badRecordsOf(entry.type, bytes).length > 0)
+        continue;
       const same = found.find((other) => equalBytes(other.bytes, bytes));
       if (same === undefined) found.push({ bytes, from: [source.name] });
       else if (!same.from.includes(source.name)) same.from.push(source.name);
     }
   }
   const only = found[0];
-  if (found.length === 1 && only !== undefined) return { entry, bytes: only.bytes, from: only.from, blocks: [], why: null };
-  const why = found.length === 0 ? 'was found nowhere' : 'was found with two different contents that both match';
+  if (found.length === 1 && only !== undefined)
+    return { entry, bytes: only.bytes, from: only.from, blocks: [], why: null };
+  const why =
+    found.length === 0 ? 'was found nowhere' : 'was found with two different contents that both match';
   return { entry, bytes: null, from: [], blocks: [], why };
 }
 
@@ -164,7 +171,13 @@ function salvageRemaps(header: Header, entry: DirectoryEntry, pool: readonly Poo
     match[0].forEach((choice, block) => {
       bytes.set(choice.bytes, block * BLOCK_BYTES);
     });
-    return { entry, bytes, from: [...new Set(match[0].flatMap((choice) => choice.from))], blocks: best, why: null };
+    return {
+      entry,
+      bytes,
+      from: [...new Set(match[0].flatMap((choice) => choice.from))],
+      blocks: best,
+      why: null,
+    };
   }
   const why =
     match.length === 0

@@ -23,7 +23,16 @@ import type { Level, SlotJudgement } from './judge';
 import { judgeBeside, judgeSlot } from './judge';
 import type { DeviceRecord } from './layout';
 import { DEVICE_FAILED, DEVICE_RETIRED, SECTOR_BYTES_BIG, SEQUENCE_LIMIT } from './layout';
-import type { CopyRef, CopyVerdict, JudgedSpare, Seat, SetupDecision, SpareRead, Standing, Winner } from './model';
+import type {
+  CopyRef,
+  CopyVerdict,
+  JudgedSpare,
+  Seat,
+  SetupDecision,
+  SpareRead,
+  Standing,
+  Winner,
+} from './model';
 import { rulesBroken } from './rules';
 import type { SalvageSource } from './salvage';
 
@@ -52,7 +61,9 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
   const ordered = contenders(refs, setupUuid);
   const best = ordered[0] === undefined ? null : winnerOf(ordered[0]);
   const newer =
-    level === 'basic' ? null : newerGeneration(evidence, best?.header.sequence ?? 0n, salvageSources(refs, strays));
+    level === 'basic'
+      ? null
+      : newerGeneration(evidence, best?.header.sequence ?? 0n, salvageSources(refs, strays));
   const winner = newer === null ? best : newer.winner;
   const unsupported = refusedBy(evidence, winner);
 
@@ -68,7 +79,9 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
   for (const spare of outsiders) {
     if (spare.identity === null) continue;
     const { index, uuid } = spare.identity;
-    findings.push(finding('spare-not-member', { path: spare.read.label, spareIndex: String(index), spareUuid: uuid }));
+    findings.push(
+      finding('spare-not-member', { path: spare.read.label, spareIndex: String(index), spareUuid: uuid }),
+    );
   }
   const split = winner === null || unsupported !== null ? [] : splitFindings(ordered, winner, seats);
   const partial = newer !== null && newer.winner === null;
@@ -83,7 +96,8 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
     findings.push(finding('setup-lost', { why: 'no header is intact' }));
   }
   if (winner !== null && level !== 'basic' && level !== 'integrity') {
-    if (winner.generation !== null) findings.push(...rulesBroken(winner.generation, winner.contents ?? undefined));
+    if (winner.generation !== null)
+      findings.push(...rulesBroken(winner.generation, winner.contents ?? undefined));
     findings.push(...stateFindings(winner), ...timeFindings(winner, question.now, level));
   }
   if (level === 'forensic') {
@@ -108,10 +122,18 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
   findings.push(...told.flatMap((seat) => seat.copies.flatMap((copy) => copy.findings)));
   findings.sort(compareFindings);
 
-  const highestSeen = evidence.reduce((most, { header }) => (header.sequence > most ? header.sequence : most), 0n);
+  const highestSeen = evidence.reduce(
+    (most, { header }) => (header.sequence > most ? header.sequence : most),
+    0n,
+  );
   return {
     setupUuid,
-    verdict: verdictOf(findings, { winner, partial, split: split.length > 0, unsupported: unsupported !== null }),
+    verdict: verdictOf(findings, {
+      winner,
+      partial,
+      split: split.length > 0,
+      unsupported: unsupported !== null,
+    }),
     winner,
     seats: told,
     findings,
@@ -129,7 +151,11 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
 function strayRefs(question: SetupQuestion): CopyRef[] {
   return question.strays.map(({ name, region }) => {
     const judgement = judgeSlot(region, question.level);
-    const spare: JudgedSpare = { read: { label: name, base: 0n, slots: [region] }, slots: [judgement], identity: null };
+    const spare: JudgedSpare = {
+      read: { label: name, base: 0n, slots: [region] },
+      slots: [judgement],
+      identity: null,
+    };
     return { spare, copyIndex: 0, judgement };
   });
 }
@@ -160,7 +186,8 @@ function partialFindings(newer: NewerGeneration, best: Winner | null): Finding[]
     best === null
       ? '; no older whole copy is left either'
       : `; sequence ${best.header.sequence} is whole (spare ${best.header.spareIndex} copy ${best.header.copyIndex})`;
-  const recovered = newer.report?.sections.some((section) => section.bytes !== null && section.entry.length > 0) ?? false;
+  const recovered =
+    newer.report?.sections.some((section) => section.bytes !== null && section.entry.length > 0) ?? false;
   if (best === null && !recovered) return [finding('setup-lost', { why: missing })];
   return [finding('setup-partial', { sequence: String(newer.sequence), missing, older })];
 }
@@ -172,7 +199,12 @@ interface Seating {
 }
 
 /** Puts every input on its seat: the spares of the winner's DEVICES, or without a winner the identities seen. */
-function seatsOf(question: SetupQuestion, spares: readonly JudgedSpare[], winner: Winner | null, best: Winner | null): Seating {
+function seatsOf(
+  question: SetupQuestion,
+  spares: readonly JudgedSpare[],
+  winner: Winner | null,
+  best: Winner | null,
+): Seating {
   const { setupUuid } = question;
   const records = (winner ?? best)?.contents?.devices.slice(1) ?? null;
   const taken = new Map<number, JudgedSpare>();
@@ -183,11 +215,17 @@ function seatsOf(question: SetupQuestion, spares: readonly JudgedSpare[], winner
     const record = records?.[index];
     if (records !== null && record?.deviceUuid !== uuid) outsiders.push(spare);
     else if (sitting !== undefined) {
-      const fields = { path: sitting.read.label, other: spare.read.label, spareIndex: String(index), spareUuid: uuid };
+      const fields = {
+        path: sitting.read.label,
+        other: spare.read.label,
+        spareIndex: String(index),
+        spareUuid: uuid,
+      };
       duplicates.push(finding('spare-duplicate', fields, { spare: index }));
     } else taken.set(index, spare);
   };
-  for (const spare of spares) if (spare.identity !== null) place(spare, spare.identity.uuid, spare.identity.index);
+  for (const spare of spares)
+    if (spare.identity !== null) place(spare, spare.identity.uuid, spare.identity.index);
   for (const spare of spares) {
     // All headers damaged: what they still show is enough for a seat that nobody has, and for nothing else.
     const shown = spare.identity === null ? damagedIdentity(spare.slots) : null;
@@ -195,18 +233,30 @@ function seatsOf(question: SetupQuestion, spares: readonly JudgedSpare[], winner
     if (records !== null && records[shown.index]?.deviceUuid !== shown.uuid) continue;
     taken.set(shown.index, { ...spare, identity: { uuid: shown.uuid, index: shown.index } });
   }
-  const indexes = records === null ? [...taken.keys()].sort((a, b) => a - b) : records.map((_record, index) => index);
+  const indexes =
+    records === null ? [...taken.keys()].sort((a, b) => a - b) : records.map((_record, index) => index);
   const seats = indexes.map((index) => {
     const spare = taken.get(index) ?? null;
     const record = records?.[index];
     const uuid = record?.deviceUuid ?? spare?.identity?.uuid ?? '';
     const shown = spare === null ? 0n : highestShown(spare, setupUuid);
-    return { index, uuid, spare, standing: standingOf(spare, record, winner, setupUuid), highestShown: shown };
+    return {
+      index,
+      uuid,
+      spare,
+      standing: standingOf(spare, record, winner, setupUuid),
+      highestShown: shown,
+    };
   });
   return { seats, outsiders, duplicates };
 }
 
-function standingOf(spare: JudgedSpare | null, record: DeviceRecord | undefined, winner: Winner | null, setupUuid: string): Standing {
+function standingOf(
+  spare: JudgedSpare | null,
+  record: DeviceRecord | undefined,
+  winner: Winner | null,
+  setupUuid: string,
+): Standing {
   if (record !== undefined && (record.flags & DEVICE_RETIRED) !== 0) return 'retired';
   if (spare === null) return 'absent';
   if (record === undefined || winner === null) return 'current';
@@ -215,9 +265,16 @@ function standingOf(spare: JudgedSpare | null, record: DeviceRecord | undefined,
 }
 
 /** A split: valid copies of the highest sequence that differ, or a spare that went on without the others. */
-function splitFindings(ordered: readonly CopyRef[], winner: Winner, seats: readonly Omit<Seat, 'copies'>[]): Finding[] {
+function splitFindings(
+  ordered: readonly CopyRef[],
+  winner: Winner,
+  seats: readonly Omit<Seat, 'copies'>[],
+): Finding[] {
   const rivals = ordered.filter(
-    (ref) => ref.judgement.header.header?.sequence === winner.header.sequence && winner.salvage === null && !isSameGeneration(ref, winner.from),
+    (ref) =>
+      ref.judgement.header.header?.sequence === winner.header.sequence &&
+      winner.salvage === null &&
+      !isSameGeneration(ref, winner.from),
   );
   const diverged = seats.filter((seat) => seat.standing === 'diverged');
   if (rivals.length === 0 && diverged.length === 0) return [];
@@ -236,7 +293,9 @@ function seatFindings(seat: Seat, winner: Winner | null): Finding[] {
   const record = winner?.contents?.devices[1 + seat.index];
   if (seat.standing === 'absent') {
     const known = record === undefined ? '' : ` (${describeRecord(record)})`;
-    found.push(finding('spare-absent', { spare: String(seat.index), uuid: seat.uuid, known }, { spare: seat.index }));
+    found.push(
+      finding('spare-absent', { spare: String(seat.index), uuid: seat.uuid, known }, { spare: seat.index }),
+    );
   }
   if (seat.spare === null || winner === null) return found;
   if (seat.standing === 'behind') {
@@ -249,7 +308,8 @@ function seatFindings(seat: Seat, winner: Winner | null): Finding[] {
     found.push(finding('spare-diverged', fields, { spare: seat.index }));
   }
   if (seat.standing === 'retired') found.push(finding('spare-retired', {}, { spare: seat.index }));
-  if (record !== undefined && (record.flags & DEVICE_FAILED) !== 0) found.push(finding('spare-failed', {}, { spare: seat.index }));
+  if (record !== undefined && (record.flags & DEVICE_FAILED) !== 0)
+    found.push(finding('spare-failed', {}, { spare: seat.index }));
   return found;
 }
 
@@ -263,13 +323,26 @@ function absentCopies(): CopyVerdict[] {
 }
 
 /** Findings that no permission makes writable. */
-const REFUSING = new Set(['setup-unsupported', 'feature-ro-compat', 'spare-duplicate', 'spare-identity', 'sequence-exhausted']);
+const REFUSING = new Set([
+  'setup-unsupported',
+  'feature-ro-compat',
+  'spare-duplicate',
+  'spare-identity',
+  'sequence-exhausted',
+]);
 
-function refusalOf(findings: readonly Finding[], winner: Winner | null, unsupported: Finding | null, highest: bigint): string | null {
+function refusalOf(
+  findings: readonly Finding[],
+  winner: Winner | null,
+  unsupported: Finding | null,
+  highest: bigint,
+): string | null {
   if (unsupported !== null) return 'a newer version of dm-remap wrote it';
   if (winner !== null && winner.header.roCompat !== 0n) return 'it has features that only allow reading';
   if (highest >= SEQUENCE_LIMIT - 2n) return 'the sequence is at its limit';
-  const broken = findings.find((one) => REFUSING.has(one.id) || (one.id.startsWith('rule-') && findingSpec(one.id).severity === 'error'));
+  const broken = findings.find(
+    (one) => REFUSING.has(one.id) || (one.id.startsWith('rule-') && findingSpec(one.id).severity === 'error'),
+  );
   return broken === undefined ? null : `of the finding ${broken.id}`;
 }
 
@@ -282,7 +355,8 @@ function verdictOf(
   if (has((one) => one.id === 'setup-lost')) return 'lost';
   if (facts.split) return 'split';
   if (facts.partial) return 'partial';
-  if (has((one) => one.id.startsWith('rule-') || one.id === 'spare-duplicate' || one.id === 'spare-identity')) return 'inconsistent';
+  if (has((one) => one.id.startsWith('rule-') || one.id === 'spare-duplicate' || one.id === 'spare-identity'))
+    return 'inconsistent';
   if (facts.winner?.salvage) return 'salvageable';
   return has((one) => findingSpec(one.id).severity === 'error') ? 'repairable' : 'clean';
 }

@@ -81,7 +81,9 @@ export function readWhole(path: string, maxBytes: number): Uint8Array {
     let total = 0;
     for (;;) {
       // One byte more than allowed is asked for, to see that there is more: the size may say nothing (pipes, /proc).
-      const chunk = new Uint8Array(Math.min(chunks.length === 0 ? chunkSize(fd) : 65536, maxBytes + 1 - total));
+      const chunk = new Uint8Array(
+        Math.min(chunks.length === 0 ? chunkSize(fd) : 65536, maxBytes + 1 - total),
+      );
       const got = readOnce(fd, chunk);
       if (got === 0) break;
       total += got;

@@ -34,7 +34,21 @@ export function explainFinding(id: FindingId, style: Style, columns: number): st
 }
 
 /** The same as the value of a JSON document, dmremap.explain/1. */
-export function explainJson(id: FindingId, tool: { readonly name: string; readonly version: string }): unknown {
+export function explainJson(
+  id: FindingId,
+  tool: { readonly name: string; readonly version: string },
+): unknown {
   const { severity, repair, message, meaning, causes, action } = findingSpec(id);
-  return { schema: 'dmremap.explain/1', tool, exitCode: 0, id, severity, repair, message, meaning, causes, action };
+  return {
+    schema: 'dmremap.explain/1',
+    tool,
+    exitCode: 0,
+    id,
+    severity,
+    repair,
+    message,
+    meaning,
+    causes,
+    action,
+  };
 }

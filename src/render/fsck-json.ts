@@ -75,7 +75,11 @@ function inputJson({ path, kind, sizeBytes }: InputReport): unknown {
 export function fsckDocument(
   summary: Pick<FsckSummary, 'inputs' | 'findings' | 'exit'>,
   setups: readonly unknown[],
-  facts: { readonly mode: string; readonly level: string; readonly tool: { readonly name: string; readonly version: string } },
+  facts: {
+    readonly mode: string;
+    readonly level: string;
+    readonly tool: { readonly name: string; readonly version: string };
+  },
 ): unknown {
   return {
     schema: FSCK_SCHEMA,

@@ -61,7 +61,10 @@ function headline(report: SetupReport, { style, level }: FsckTextOptions): strin
           copiesLine(decision.seats),
         ]
       : [];
-  return [`${style.bold(name)}  ${decision.setupUuid}`, `  ${[paint(VERDICT_SAYS[report.verdict]), ...facts].join(', ')}`].join('\n');
+  return [
+    `${style.bold(name)}  ${decision.setupUuid}`,
+    `  ${[paint(VERDICT_SAYS[report.verdict]), ...facts].join(', ')}`,
+  ].join('\n');
 }
 
 function lostOf(report: SetupReport): string[] {
@@ -78,7 +81,10 @@ function generationLines(report: SetupReport): string[] {
   const { winner } = report.examined.decision;
   if (winner === null) return [];
   const { header } = winner;
-  const from = winner.salvage === null ? `spare ${header.spareIndex} copy ${header.copyIndex}` : 'recovered from the remains of several copies';
+  const from =
+    winner.salvage === null
+      ? `spare ${header.spareIndex} copy ${header.copyIndex}`
+      : 'recovered from the remains of several copies';
   return [
     `  sequence ${header.sequence}, written ${isoUtc(header.writtenNs)}`,
     `  ${[plural(report.remapCount, 'remap'), ...lostOf(report)].join(', ')}; winner: ${from}`,
@@ -95,7 +101,8 @@ function seatLines(report: SetupReport, seat: Seat, options: FsckTextOptions): s
 
 function copyLine(copy: CopyVerdict, { style }: FsckTextOptions): string {
   const sector = `sector ${SLOT_SECTORS[copy.copyIndex] ?? 0n}`.padEnd(12);
-  const good = copy.state === 'valid' && !copy.findings.some((one) => findingSpec(one.id).severity === 'error');
+  const good =
+    copy.state === 'valid' && !copy.findings.some((one) => findingSpec(one.id).severity === 'error');
   const state = (good ? style.green : style.red)(copy.state.padEnd(11));
   const sequence = copy.sequence === null ? '' : `sequence ${copy.sequence}`;
   return `    copy ${copy.copyIndex}  ${sector} ${state} ${sequence}`.trimEnd();
@@ -122,7 +129,10 @@ function shownFindings(report: SetupReport, options: FsckTextOptions): readonly 
 }
 
 /** One finding, wrapped; for every command that tells of findings. */
-export function findingLines(finding: Finding, { style, columns }: Pick<FsckTextOptions, 'style' | 'columns'>): string[] {
+export function findingLines(
+  finding: Finding,
+  { style, columns }: Pick<FsckTextOptions, 'style' | 'columns'>,
+): string[] {
   const { severity } = findingSpec(finding.id);
   const paint = severity === 'error' ? style.red : severity === 'warning' ? style.yellow : style.dim;
   const place = [
@@ -181,12 +191,16 @@ const NEEDS_SAYS: Readonly<Record<RepairNeeds, string>> = {
 function nextLines(report: SetupReport, options: FsckTextOptions): string[] {
   if (report.refusal !== null) return wrap(`Not repaired: ${report.refusal}.`, options.columns, 2);
   if (report.errorsLeft.length === 0 || report.outcome?.fault) return [];
-  const words = options.inputs.length > 4 ? ['INPUT...'] : options.inputs.map((path) => forTerminal(shellWord(path)));
+  const words =
+    options.inputs.length > 4 ? ['INPUT...'] : options.inputs.map((path) => forTerminal(shellWord(path)));
   const command = (flags: string): string => `    dmremap-fsck ${flags} ${words.join(' ')}`;
   const needed = new Set<RepairNeeds>(report.withheld);
   if (options.mode === 'check') for (const one of report.needs) needed.add(one);
-  const flags = (['preen', 'yes', 'choose', 'accept-partial', 'force'] as const).filter((one) => needed.has(one));
-  if (flags.length === 0) return ['  What to type next:', `    dmremap-fsck --explain ${report.errorsLeft[0]?.id ?? ''}`];
+  const flags = (['preen', 'yes', 'choose', 'accept-partial', 'force'] as const).filter((one) =>
+    needed.has(one),
+  );
+  if (flags.length === 0)
+    return ['  What to type next:', `    dmremap-fsck --explain ${report.errorsLeft[0]?.id ?? ''}`];
   return ['  What to type next:', ...flags.map((flag) => command(NEEDS_SAYS[flag]))];
 }
 

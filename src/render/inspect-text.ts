@@ -65,7 +65,7 @@ export function* setupHeading(setup: InspectedSetup, options: InspectTextOptions
       { label: 'written', value: `${timeText(writtenNs)} by ${textOf(writer)}` },
     );
   }
-  if (setup.contents !== null) rows.push({ label: 'remaps', value: totalsText(setup.contents) });
+  if (setup.contents !== null) rows.push(...totalsRows(setup.contents));
   yield rowsText(rows, options);
   yield `\n${copiesTable(setup, options)}`;
   for (const finding of setup.findings)
@@ -74,12 +74,13 @@ export function* setupHeading(setup: InspectedSetup, options: InspectTextOptions
       .join('');
 }
 
-function totalsText({ remaps }: FoundContents): string {
+function totalsRows({ remaps }: FoundContents): Row[] {
   const { entries, sectors, lostSectors, retiredSectors } = remapTotals(remaps);
-  if (entries === 0) return 'none';
-  const lost = lostSectors === 0n ? '' : `; LOST: ${sectorsText(lostSectors)}`;
-  const retired = retiredSectors === 0n ? '' : `; spare sectors retired: ${retiredSectors}`;
-  return `${entries} ${entries === 1 ? 'entry' : 'entries'}, sectors: ${sectorsText(sectors)}${lost}${retired}`;
+  const rows = [{ label: 'remaps', value: `${entries}, sectors: ${sectorsText(sectors)}` }];
+  if (lostSectors > 0n) rows.push({ label: 'LOST', value: `sectors: ${sectorsText(lostSectors)}` });
+  if (retiredSectors > 0n)
+    rows.push({ label: 'retired', value: `spare sectors: ${sectorsText(retiredSectors)}` });
+  return rows;
 }
 
 /** 'spare 2', or the input of which nobody knows. */
@@ -200,9 +201,8 @@ function* eventsText({ events }: FoundContents, options: InspectTextOptions): Ge
   if (shown.length < used.length) yield more('the newest are shown; all of them', '--events', options);
 }
 
-function* remapsText(contents: FoundContents, options: InspectTextOptions): Generator<string> {
-  const { remaps } = contents;
-  yield title(`Remaps: ${totalsText(contents)}`, options);
+function* remapsText({ remaps }: FoundContents, options: InspectTextOptions): Generator<string> {
+  yield title(`Remaps: ${remaps.length}`, options);
   const shown = options.selection.remaps ? remaps : remaps.slice(0, SHORT_REMAPS);
   if (shown.length > 0) yield* listingText(remapListing(shown), options);
   if (shown.length < remaps.length) yield more('the first are shown; all of them', '--remaps', options);

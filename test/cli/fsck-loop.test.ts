@@ -3,7 +3,15 @@
 // are covered by test/cases; the host's own behaviour by test/unit/host-loop.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describeWithLoops, LoopDevices } from '../support/loop-devices';
 import { removeTree, temporaryDirectory } from '../support/temporary';
@@ -12,7 +20,9 @@ const root = join(__dirname, '..', '..');
 const MIB = 1048576;
 
 function run(command: string, ...argv: string[]): { status: number | null; stdout: string; stderr: string } {
-  const done = spawnSync(process.execPath, [join(root, 'bin', `dmremap-${command}`), ...argv], { encoding: 'utf8' });
+  const done = spawnSync(process.execPath, [join(root, 'bin', `dmremap-${command}`), ...argv], {
+    encoding: 'utf8',
+  });
   return { status: done.status, stdout: done.stdout, stderr: done.stderr };
 }
 
@@ -68,14 +78,21 @@ describeWithLoops('on loop devices', () => {
     const spares = images.map((image) => loops.attach(image, { sectorSize }));
     const made = run('format', '--name', 'loops', '--main', loops.attach(main, { sectorSize }), ...spares);
     expect([made.status, made.stderr]).toEqual([0, '']);
-    return { images, spares, dirs: ['--undo-dir', join(place, 'undo'), '--backup-dir', join(place, 'backup')] };
+    return {
+      images,
+      spares,
+      dirs: ['--undo-dir', join(place, 'undo'), '--backup-dir', join(place, 'backup')],
+    };
   }
 
   describe.each([512, 4096] as const)('with sectors of %i bytes', (sectorSize) => {
     test('a setup is made, checked, damaged, repaired, and the repair undone', () => {
       const { images, spares, dirs } = setUp(sectorSize);
       const [image = ''] = images;
-      expect(fsck('-n', ...spares)).toMatchObject({ status: 0, document: { setups: [{ verdict: 'clean' }] } });
+      expect(fsck('-n', ...spares)).toMatchObject({
+        status: 0,
+        document: { setups: [{ verdict: 'clean' }] },
+      });
       const healthy = sha256(image);
 
       zeroSlot(spares[0] ?? '', 1024);
@@ -92,7 +109,10 @@ describeWithLoops('on loop devices', () => {
       const repaired = fsck('-p', ...dirs, ...spares);
       expect(repaired).toMatchObject({ status: 1, document: { setups: [{ verdict: 'repaired' }] } });
       expect(sha256(image)).toBe(healthy);
-      expect(fsck('-n', ...spares)).toMatchObject({ status: 0, document: { setups: [{ verdict: 'clean' }] } });
+      expect(fsck('-n', ...spares)).toMatchObject({
+        status: 0,
+        document: { setups: [{ verdict: 'clean' }] },
+      });
 
       const journal = repaired.document.setups[0]?.undo ?? '';
       expect(run('undo', journal).status).toBe(0);

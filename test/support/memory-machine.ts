@@ -87,6 +87,11 @@ export class MemoryMachine {
     return content.read(0, content.size);
   }
 
+  /** Its pages of 4096 bytes that are not all zero: a quick way to compare files that are mostly zero. */
+  usedPages(path: string): Iterable<readonly [offset: number, page: Uint8Array]> {
+    return this.file(path).content.usedPages();
+  }
+
   /** Damages a file. */
   poke(path: string, offset: number, bytes: Uint8Array): void {
     this.file(path).poke(offset, bytes);

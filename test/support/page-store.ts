@@ -3,6 +3,7 @@
 // cheap, and so is a disk of terabytes with a few bytes on it. What writing and power cuts mean is in memory-file.ts.
 
 const PAGE = 4096;
+const ZERO_PAGE = Buffer.alloc(PAGE);
 
 export class PageStore {
   private constructor(
@@ -24,6 +25,14 @@ export class PageStore {
 
   clone(): PageStore {
     return new PageStore(new Map(this.pages), this.length);
+  }
+
+  /** The pages that are not all zero, in order, with their offsets. They must not be changed. */
+  *usedPages(): Generator<readonly [offset: number, page: Uint8Array]> {
+    for (const index of [...this.pages.keys()].sort((a, b) => a - b)) {
+      const page = this.pages.get(index);
+      if (page !== undefined && Buffer.compare(page, ZERO_PAGE) !== 0) yield [index * PAGE, page];
+    }
   }
 
   /** A copy of [offset, offset + length), which must lie within the size. */
