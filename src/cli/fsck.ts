@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // dmremap-fsck on the command line: its option table, the way from arguments to options, prompts, and the way from
 // results to output. The work is in src/commands/fsck.ts.
-import type { FsckOptions, FsckSummary, SetupReport } from '../commands/fsck';
+import type { FsckOptions, FsckSummary, Person, SetupReport } from '../commands/fsck';
 import { fsck } from '../commands/fsck';
 import { EXIT, Fault } from '../core/faults';
 import { parseUuid, formatUuid } from '../core/bytes';
@@ -10,7 +10,7 @@ import type { Level } from '../core/judge';
 import { explainFinding, explainJson } from '../render/explain';
 import { FSCK_SCHEMA, fsckDocument, setupJson } from '../render/fsck-json';
 import type { FsckTextOptions } from '../render/fsck-text';
-import { inputFindingsText, setupText, unopenedText } from '../render/fsck-text';
+import { inputFindingsText, outcomeText, setupText, unopenedText } from '../render/fsck-text';
 import { RawJson, jsonPieces, jsonText } from '../render/json';
 import { styleFor } from '../render/style';
 import { parseOffset } from './offset';
@@ -223,7 +223,11 @@ function optionsOf(args: ParsedArgs, io: CliIo): FsckOptions {
     choose: parseChoice(args.value('choose')),
     acceptPartial: args.flag('accept-partial'),
     force: args.flag('force'),
-    confirm: asks ? prompter(io) : null,
+    person: asks
+      ? personAt(io, (report) =>
+          setupText(report, { ...textOptions(args, io, level, 'repair'), asking: true }),
+        )
+      : null,
     tool: TOOLKIT,
     command: [NAME, ...args.operands],
     undo: !args.flag('no-undo'),
@@ -243,16 +247,35 @@ function parseChoice(text: string | undefined): { spare: number; copy: number } 
 }
 
 /** Asks; the default is No, `a` answers all that follow with yes, and the end of input is No. */
-function prompter(io: CliIo): (question: string) => Promise<boolean> {
+function personAt(io: CliIo, describe: (report: SetupReport) => string): Person {
   let all = false;
   let ended = false;
-  return async (question) => {
-    if (all) return true;
-    if (ended) return false;
-    const answer = (await io.ask(`${question} [y/N/a] `))?.trim().toLowerCase() ?? null;
-    if (answer === null) ended = true;
-    if (answer === 'a' || answer === 'all') all = true;
-    return all || answer === 'y' || answer === 'yes';
+  return {
+    show: (report) => {
+      io.progress.end();
+      io.out(describe(report));
+    },
+    ask: async (question) => {
+      if (all) return true;
+      if (ended) return false;
+      const answer = (await io.ask(`${question} [y/N/a] `))?.trim().toLowerCase() ?? null;
+      if (answer === null) ended = true;
+      if (answer === 'a' || answer === 'all') all = true;
+      return all || answer === 'y' || answer === 'yes';
+    },
+  };
+}
+
+function textOptions(args: ParsedArgs, io: CliIo, level: Level, mode: FsckOptions['mode']): FsckTextOptions {
+  return {
+    style: styleFor(io.color),
+    columns: io.columns,
+    quiet: io.quiet,
+    verbose: io.verbose,
+    mode,
+    level,
+    asking: false,
+    inputs: args.operands,
   };
 }
 
@@ -270,18 +293,12 @@ async function runJson(options: FsckOptions, io: CliIo): Promise<number> {
 }
 
 async function runText(options: FsckOptions, args: ParsedArgs, io: CliIo): Promise<number> {
-  const text: FsckTextOptions = {
-    style: styleFor(io.color),
-    columns: io.columns,
-    quiet: io.quiet,
-    verbose: io.verbose,
-    mode: options.mode,
-    level: options.level,
-    inputs: args.operands,
-  };
+  const text = textOptions(args, io, options.level, options.mode);
   let gone = false;
   const show = async (report: SetupReport): Promise<void> => {
-    if (!gone) io.out(setupText(report, text));
+    // What was found stands on the screen already when the person was asked about it.
+    const shown = options.person !== null && report.asked;
+    if (!gone) io.out(shown ? outcomeText(report, text) : setupText(report, text));
     gone ||= await io.drained();
   };
   const summary = await fsck(io.host, withProgress(options, io), show);

@@ -21,7 +21,7 @@ import { scanInputs } from './scan';
 
 export interface FsckOptions extends RepairOptions {
   readonly inputs: readonly string[];
-  /** check: nothing is written. repair: -y, or `confirm` is asked about every step. */
+  /** check: nothing is written. repair: -y, or the person is asked about every step. */
   readonly mode: 'check' | 'preen' | 'repair';
   readonly level: Level;
   readonly scan: Pick<ScanOptions, 'offset' | 'setup'>;
@@ -29,8 +29,14 @@ export interface FsckOptions extends RepairOptions {
   readonly choose: Permissions['choose'];
   readonly acceptPartial: boolean;
   readonly force: boolean;
-  /** Asks a person; null: with mode repair everything permitted is done. */
-  readonly confirm: ((question: string) => Promise<boolean>) | null;
+  /** A person who is asked; null: with mode repair everything permitted is done. */
+  readonly person: Person | null;
+}
+
+export interface Person {
+  /** Shows what was found, before anything is asked about it. */
+  show(report: SetupReport): void;
+  ask(question: string): Promise<boolean>;
 }
 
 /** What became of one setup. */
@@ -49,6 +55,8 @@ export interface SetupReport {
   readonly withheld: readonly RepairNeeds[];
   readonly refusal: string | null;
   readonly outcome: RepairOutcome | null;
+  /** A person was asked about the plan. */
+  readonly asked: boolean;
   /** Errors that are left, after a repair if there was one. */
   readonly errorsLeft: readonly Finding[];
   /** Exit bits of this setup. */
@@ -125,7 +133,9 @@ async function treatOrTell(
 async function treatSetup(host: Host, found: FoundSetup, options: FsckOptions): Promise<SetupReport> {
   const before = examineSetup(host, found, options.level, options.main);
   const wanted = planRepair(before.decision, permissionsOf(options));
-  const plan = options.confirm === null ? wanted : await askAbout(wanted, options.confirm);
+  const { person } = options;
+  if (person !== null && wanted.copies.length > 0) person.show(reportOf(before, null, wanted, [], null));
+  const plan = person === null ? wanted : await askAbout(wanted, person);
   let rows: PlanRow[] = [];
   let outcome: RepairOutcome | null = null;
   let after: Examined | null = null;
@@ -142,7 +152,8 @@ async function treatSetup(host: Host, found: FoundSetup, options: FsckOptions): 
     if (!(error instanceof Fault)) throw error;
     outcome = { report: null, fault: error, backup: null };
   }
-  return reportOf(before, after, plan, rows, outcome);
+  const asked = person !== null && wanted.copies.length > 0;
+  return { ...reportOf(before, after, plan, rows, outcome), asked };
 }
 
 function permissionsOf({ mode, choose, acceptPartial, force }: FsckOptions): Permissions {
@@ -151,34 +162,23 @@ function permissionsOf({ mode, choose, acceptPartial, force }: FsckOptions): Per
 }
 
 /** Leaves only what a person agreed to. A new generation is one question: it is on all places or on none. */
-async function askAbout(
-  plan: RepairPlan,
-  confirm: (question: string) => Promise<boolean>,
-): Promise<RepairPlan> {
-  const none: RepairPlan = {
-    ...plan,
-    kind: 'none',
-    copies: [],
-    withheld: [...new Set([...plan.withheld, 'yes' as const])],
-  };
+async function askAbout(plan: RepairPlan, person: Person): Promise<RepairPlan> {
   if (plan.copies.length === 0) return plan;
+  const agreed: PlannedCopy[] = [];
   if (plan.kind === 'commit') {
     const spares = [...new Set(plan.copies.map((copy) => copy.seat.index))].join(', ');
-    return (await confirm(
-      `Write a new generation to all copies of spare ${spares} (${plan.copies[0]?.finding ?? ''})?`,
-    ))
-      ? plan
-      : none;
+    const question = `Write a new generation to all copies of spare ${spares} (${plan.copies[0]?.finding ?? ''})?`;
+    if (await person.ask(question)) agreed.push(...plan.copies);
+  } else {
+    for (const copy of plan.copies) {
+      const { seat, copy: place } = copy;
+      const question = `Rewrite spare ${seat.index} copy ${place.copyIndex} (${place.state}) from the winning copy?`;
+      if (await person.ask(question)) agreed.push(copy);
+    }
   }
-  const agreed: PlannedCopy[] = [];
-  for (const copy of plan.copies) {
-    const question = `Rewrite spare ${copy.seat.index} copy ${copy.copy.copyIndex} (${copy.copy.state}) from the winning copy?`;
-    if (await confirm(question)) agreed.push(copy);
-  }
-  if (agreed.length === 0) return none;
-  return agreed.length === plan.copies.length
-    ? plan
-    : { ...plan, copies: inCommitOrder(agreed), withheld: none.withheld };
+  const declined = plan.copies.filter((copy) => !agreed.includes(copy)).map((copy) => copy.needs);
+  const withheld = [...new Set([...plan.withheld, ...declined])];
+  return { ...plan, kind: agreed.length === 0 ? 'none' : plan.kind, copies: inCommitOrder(agreed), withheld };
 }
 
 function reportOf(
@@ -216,6 +216,7 @@ function reportOf(
     withheld: plan.withheld,
     refusal: plan.refusal,
     outcome,
+    asked: false,
     errorsLeft,
     exit,
   };

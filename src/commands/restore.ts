@@ -184,7 +184,11 @@ async function write(
       command: options.command,
       signals: options.signals,
       // FORMAT.md section 6, "never the last one": the newest that is whole goes only when the restored one is whole.
-      mayStart: (group, soFar) => isThere || soFar.done.length > 0 || !precious.has(group),
+      mayStart: (group, soFar) => {
+        const begun = new Set([...soFar.done, ...soFar.failed]);
+        const isLast = precious.has(group) && [...precious].every((one) => one === group || begun.has(one));
+        return isThere || soFar.done.length > 0 || !isLast;
+      },
       validate: (group) => validate(plan, group),
       ...(options.progress === undefined ? {} : { progress: options.progress }),
     });

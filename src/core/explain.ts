@@ -83,10 +83,12 @@ function explainHeaderless({ slot, slotOffset, expected }: DamageQuestion, used:
   };
 }
 
-/** The header is intact, a section is not: torn where every differing part is of a generation, else corrupt. */
+/** The header is intact, a section is not: other content, torn where every differing part is of a generation, or corrupt. */
 function explainSections(question: DamageQuestion): Damage {
   const { slot, expected, others } = question;
   const failing = slot.sections.filter((section) => !section.crcOk || section.badRecords.length > 0);
+  const content = contentIn(failing, slot, question.slotOffset);
+  if (content !== null) return { state: 'overwritten', why: content, details: [] };
   const images = expected === null ? others : [expected, ...others];
   if (failing.length > 0 && failing.every((section) => isOfOtherGeneration(section, slot, images))) {
     const names = failing.map((section) => sectionName(section.entry.type)).join(', ');
@@ -95,6 +97,18 @@ function explainSections(question: DamageQuestion): Damage {
   }
   const inner = expected === null ? [] : damagedRanges(slot.region.bytes, expected);
   return { state: 'corrupt', why: whyInvalid(slot), details: inner };
+}
+
+/**
+ * Other content that begins inside a section that fails: a RAID superblock at byte 4096 leaves the header as it is, and
+ * would otherwise be written over as mere damage.
+ */
+function contentIn(failing: readonly SectionJudgement[], slot: SlotJudgement, slotOffset: bigint): string | null {
+  if (failing.length === 0) return null;
+  const content = recogniseInSlot(slot.region.bytes, slotOffset);
+  if (content === undefined) return null;
+  const at = Number(content.offset - slotOffset);
+  return failing.some(({ entry }) => at >= entry.offset && at < entry.offset + entry.length) ? content.name : null;
 }
 
 /** In one line, the highest level that fails. */

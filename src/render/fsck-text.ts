@@ -20,6 +20,8 @@ export interface FsckTextOptions {
   readonly verbose: number;
   readonly mode: 'check' | 'preen' | 'repair';
   readonly level: Level;
+  /** Questions follow: then there is no need to say what to type next. */
+  readonly asking: boolean;
   /** The inputs as given, for the next command. */
   readonly inputs: readonly string[];
 }
@@ -34,7 +36,19 @@ export function setupText(report: SetupReport, options: FsckTextOptions): string
   }
   for (const finding of shownFindings(report, options)) lines.push(...findingLines(finding, options));
   lines.push(...doneLines(report, options));
-  if (!options.quiet) lines.push(...nextLines(report, options));
+  if (!options.quiet && !options.asking) lines.push(...nextLines(report, options));
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What became of a setup whose findings a person has seen already, and has answered questions about. */
+export function outcomeText(report: SetupReport, options: FsckTextOptions): string {
+  const troubles = report.findings.filter(({ id }) => id.startsWith('repair-'));
+  const lines = [
+    headline(report, options),
+    ...troubles.flatMap((one) => findingLines(one, options)),
+    ...doneLines(report, options),
+    ...(options.quiet ? [] : nextLines(report, options)),
+  ];
   return lines.map((line) => `${line}\n`).join('');
 }
 
