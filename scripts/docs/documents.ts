@@ -18,7 +18,7 @@ function spliced(root: string, path: string, parts: Parts, others: readonly stri
   return [path, splice(readFileSync(join(root, path), 'utf8'), parts, others)];
 }
 
-const SESSION_PARTS = ['check', 'repair', 'again', 'undo'] as const;
+const SESSION_PARTS = ['check', 'repair', 'undo'] as const;
 
 /** What follows from the sources alone. */
 export function documentsFromSources(root: string): Document[] {

@@ -15,25 +15,26 @@ import type { Parts } from './splice';
 import { codeBlock, table } from './splice';
 
 /** What stands for the temporary directory: its name would be another one each time. */
-const SHOWN_FOLDER = '/rescue';
+const SHOWN_FOLDER = '/img';
 /** 2025-06-01T12:00:00Z. */
 const EPOCH = '1748779200';
 const SETUP_UUID = '6f1d3a52-0c4b-4e7e-9b1a-2d5c8e7f9a10';
 
-/** One piece of the session, with the temporary directory's name replaced. */
-interface Piece {
-  readonly text: string;
+interface Pieces {
+  readonly check: string;
+  readonly repair: string;
+  readonly undo: string;
 }
 
 /** A spare with two damaged copies: looked at, repaired, looked at again, and the repair taken back. */
-function session(root: string): Readonly<Record<'check' | 'repair' | 'again' | 'undo', Piece>> {
+function session(root: string): Pieces {
   const folder = mkdtempSync(join(tmpdir(), 'dmremap-readme-'));
   try {
     let text = '';
     const environment = { SOURCE_DATE_EPOCH: EPOCH };
     const commands = new Session({ root, folder, environment }, (more) => (text += more));
-    const piece = (): Piece => {
-      const done = { text: text.split(folder).join(SHOWN_FOLDER) };
+    const piece = (): string => {
+      const done = text.split(folder).join(SHOWN_FOLDER);
       text = '';
       return done;
     };
@@ -47,7 +48,7 @@ function session(root: string): Readonly<Record<'check' | 'repair' | 'again' | '
     commands.run(4, 'dmremap-fsck', '-n', 'spare.img');
     const check = piece();
     const { output } = commands.run(1, 'dmremap-fsck', '-p', 'spare.img');
-    const repair = piece();
+    const repair = shortened(piece());
     commands.run(0, 'dmremap-fsck', '-n', 'spare.img');
     const again = piece();
     const journal = /dmremap-undo \S*\/(\S+)/.exec(output)?.[1] ?? '';
@@ -57,10 +58,18 @@ function session(root: string): Readonly<Record<'check' | 'repair' | 'again' | '
       if (status !== expected)
         throw new Error(`${line}: exit status ${status ?? 'of a signal'} instead of ${expected}`);
     }
-    return { check, repair, again, undo };
+    return { check, repair: `${repair}${again}`, undo };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Without the lines about copies and findings, which the check before it has shown. */
+function shortened(repair: string): string {
+  const lines = repair.split('\n');
+  const done = lines.findIndex((line) => line.startsWith('  done '));
+  if (done < 3) throw new Error('the repair does not tell what was done');
+  return [...lines.slice(0, 3), '  [as above]', ...lines.slice(done)].join('\n');
 }
 
 /** The tables of commands and exit statuses: these need no build. */
@@ -79,11 +88,6 @@ export function readmeTables(): Parts {
 
 /** The session: needs the built commands. */
 export function readmeSession(root: string): Parts {
-  const { check, repair, again, undo } = session(root);
-  return {
-    check: codeBlock(check.text),
-    repair: codeBlock(repair.text),
-    again: codeBlock(again.text),
-    undo: codeBlock(undo.text),
-  };
+  const { check, repair, undo } = session(root);
+  return { check: codeBlock(check), repair: codeBlock(repair), undo: codeBlock(undo) };
 }

@@ -12,7 +12,7 @@ import { hexText } from '../render/inspect-hex';
 import { INSPECT_SCHEMA, inspectDocument, inspectedJson } from '../render/inspect-json';
 import type { InspectTextOptions } from '../render/inspect-text';
 import { contentsText, differencesText, setupHeading, slotText, slotTitle } from '../render/inspect-text';
-import { jsonText, RawJson } from '../render/json';
+import { jsonPieces, RawJson } from '../render/json';
 import { styleFor } from '../render/style';
 import { numberOption } from './numbers';
 import type { Binding, CliIo, CommandSpec, ParsedArgs } from './spec';
@@ -158,7 +158,7 @@ async function runJson(scan: ScanResult, wanted: Wanted, io: CliIo): Promise<num
     exitCode |= exitOfSetup(setup);
     setups.push(RawJson.of(inspectedJson(setup, differences(setup, wanted), wanted), 2));
   }
-  io.out(jsonText(inspectDocument(scan, setups, { exitCode, tool: TOOLKIT })));
+  await printPieces(io, jsonPieces(inspectDocument(scan, setups, { exitCode, tool: TOOLKIT })));
   return exitCode;
 }
 

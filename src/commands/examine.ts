@@ -6,11 +6,14 @@ import type { Finding } from '../core/findings';
 import { contentsOf } from '../core/generation';
 import { deviceFindings } from '../core/devices';
 import type { Level } from '../core/judge';
+import { judgeHeader } from '../core/judge';
 import { CONTENT_HASH_SECTORS, SECTOR_BYTES_BIG, STATE_ACTIVE } from '../core/layout';
 import type { Seat, SetupDecision, SpareRead } from '../core/model';
 import { decideSetup } from '../core/setup';
-import { concatBytes, isZero, SECTOR_BYTES, toHex } from '../core/bytes';
+import type { SetupQuestion } from '../core/setup';
+import { concatBytes, isZero, SECTOR_BYTES, toHex, ZERO_UUID } from '../core/bytes';
 import { readRegion } from '../core/extents';
+import type { Region } from '../core/extents';
 import { Fault } from '../core/faults';
 import type { Host } from '../host/host';
 import type { FoundSetup, Located } from './scan';
@@ -28,15 +31,21 @@ export interface Examined {
 
 /** Reads and judges a setup. `main`: the path of its main device, to be compared too. Faults: what opening says. */
 export function examineSetup(host: Host, found: FoundSetup, level: Level, main: string | null): Examined {
-  const places = new Map<SpareRead, Located>();
-  for (const located of found.spares) places.set(readSpare(host, located, level), located);
-  const decision = decideSetup({
-    setupUuid: found.setupUuid,
-    spares: [...places.keys()],
-    strays: found.strays.map((stray) => readStray(host, stray, level)),
-    level,
-    now: host.now(),
-  });
+  const { places, strays } = readPlaces(host, found, level);
+  const question = { setupUuid: found.setupUuid, spares: [...places.keys()], strays, level, now: host.now() };
+  const first = decideSetup(question);
+  const lacking = first.verdict === 'partial' || first.verdict === 'lost';
+  // What is missing may lie where no header is left to say whose it is. Only looked at when it is needed: a run over
+  // thousands of inputs would read the same damaged ones for every setup.
+  const more = lacking && found.setupUuid !== ZERO_UUID ? found.nameless : [];
+  const least = longest([...places.keys()].flatMap((read) => read.slots));
+  const decision =
+    more.length === 0
+      ? first
+      : decideSetup({
+          ...question,
+          strays: [...strays, ...more.map((one) => readStray(host, one, level, least))],
+        });
   const locate = (seat: Seat): Located | null =>
     seat.spare === null ? null : (places.get(seat.spare.read) ?? null);
   const extra =
@@ -50,6 +59,40 @@ export function examineSetup(host: Host, found: FoundSetup, level: Level, main: 
   const findings =
     extra.length === 0 ? decision.findings : [...decision.findings, ...extra].sort(compareFindings);
   return { found, decision, findings, locate };
+}
+
+interface Places {
+  readonly places: ReadonlyMap<SpareRead, Located>;
+  readonly strays: SetupQuestion['strays'];
+}
+
+/**
+ * Reads all slots of a setup. Where they are of different lengths, the shorter ones are read again as far as the longest
+ * header reaches: a commit that was cut leaves blocks of the new generation behind the end of the old copy, and these may
+ * be the only ones left.
+ */
+function readPlaces(host: Host, found: FoundSetup, level: Level): Places {
+  const read = (least: number): Places => ({
+    places: new Map(found.spares.map((located) => [readSpare(host, located, level, least), located])),
+    strays: found.strays.map((stray) => readStray(host, stray, level, least)),
+  });
+  const once = read(0);
+  const regions = [
+    ...[...once.places.keys()].flatMap(({ slots }) => slots),
+    ...once.strays.map((one) => one.region),
+  ];
+  const lengths = new Set(regions.map(({ bytes }) => bytes.length));
+  if (lengths.size <= 1) return once;
+  const least = longest(regions);
+  return regions.every(({ bytes }) => bytes.length >= least) ? once : read(least);
+}
+
+/** The longest slot_bytes of any usable header. */
+function longest(regions: readonly Region[]): number {
+  return regions.reduce((most, region) => {
+    const { usable, header } = judgeHeader(region);
+    return usable && header !== null ? Math.max(most, header.slotBytes) : most;
+  }, 0);
 }
 
 function spareDevices(host: Host, decision: SetupDecision, locate: Examined['locate']): Finding[] {

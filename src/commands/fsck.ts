@@ -7,10 +7,10 @@ import type { Finding } from '../core/findings';
 import { compareFindings, finding, findingSpec } from '../core/findings';
 import type { RepairNeeds } from '../core/findings';
 import type { Level } from '../core/judge';
-import { ENTRY_DATA_LOST } from '../core/layout';
 import type { Verdict } from '../core/model';
 import type { Permissions, PlannedCopy, RepairPlan } from '../core/plan';
 import { inCommitOrder, planRepair } from '../core/plan';
+import { remapTotals } from '../core/totals';
 import type { Host } from '../host/host';
 import type { Examined } from './examine';
 import { examineSetup } from './examine';
@@ -205,10 +205,7 @@ function reportOf(
     name: contents === null ? '' : textOf(contents.config.name),
     verdict: repaired ? 'repaired' : last.decision.verdict,
     remapCount: contents?.remaps.length ?? 0,
-    lostSectors: (contents?.remaps ?? []).reduce(
-      (sum, entry) => ((entry.flags & ENTRY_DATA_LOST) !== 0 ? sum + BigInt(entry.length) : sum),
-      0n,
-    ),
+    lostSectors: remapTotals(contents?.remaps ?? []).lostSectors,
     findings: [...before.findings, ...troubles(outcome)].sort(compareFindings),
     kind: plan.kind,
     plan: rows,

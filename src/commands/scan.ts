@@ -63,11 +63,14 @@ export interface Stray {
   readonly copyIndex: number;
 }
 
-/** The places of one setup; `strays` lie on the spares of other setups. */
+/** The places of one setup. */
 export interface FoundSetup {
   readonly setupUuid: string;
   readonly spares: readonly Located[];
+  /** Slots with a header of this setup on spares that belong to another, or to nobody knows which. */
   readonly strays: readonly Stray[];
+  /** Slots with traces that name no setup at all: material for salvage, should this setup need it. */
+  readonly nameless: readonly Stray[];
 }
 
 export interface ScanResult {
@@ -82,6 +85,8 @@ export interface ScanResult {
 
 /** More inputs than this that claim one setup are not looked at: a setup has eight spares. */
 const MOST_OF_A_SETUP = 16;
+/** Nor more slots than this as strays: eight spares have 40. */
+const MOST_STRAYS = 40;
 
 /** Looks at the headers of all inputs, in the order given. `step` is called after each. */
 export async function scanInputs(
@@ -113,6 +118,8 @@ class Scan {
   readonly #inputs: InputReport[] = [];
   readonly #findings: Finding[] = [];
   readonly #seen: Seen[] = [];
+  /** Places with equally many copies of two setups: evidence for both, a spare of neither. */
+  readonly #disputed: Omit<Seen, 'setupUuid'>[] = [];
   /** Places with damaged headers only, and the setup that these still show. */
   readonly #damaged: { readonly located: Located; readonly shown: string | null }[] = [];
   readonly #identities = new Map<string, string>();
@@ -162,17 +169,20 @@ class Scan {
       const uuid = shown ?? ZERO_UUID;
       this.#join(groupOf(uuid).spares, located, uuid);
     }
-    for (const { located, slots, setupUuid } of this.#seen) {
+    for (const { located, slots, setupUuid } of [...this.#seen, ...this.#disputed.map(ofNoSetup)]) {
       slots.forEach((uuid, copyIndex) => {
         const group = uuid === null || uuid === setupUuid ? undefined : setups.get(uuid);
-        if (group !== undefined && group.strays.length < MOST_OF_A_SETUP)
-          group.strays.push({ located, copyIndex });
+        if (group !== undefined) this.#stray(group.strays, { located, copyIndex }, uuid ?? '');
       });
     }
+    const nameless = this.#damaged
+      .filter(({ shown }) => shown === null)
+      .flatMap(({ located }) => COPIES.map((copyIndex) => ({ located, copyIndex })))
+      .slice(0, MOST_STRAYS);
     return {
       inputs: this.#inputs,
       setups: [...setups]
-        .map(([setupUuid, { spares, strays }]) => ({ setupUuid, spares, strays }))
+        .map(([setupUuid, { spares, strays }]) => ({ setupUuid, spares, strays, nameless }))
         .sort((a, b) => (a.setupUuid < b.setupUuid ? -1 : 1)),
       findings: this.#findings,
       operational: this.#operational,
@@ -181,10 +191,18 @@ class Scan {
 
   #join(spares: Located[], located: Located, setupUuid: string): void {
     if (spares.length < MOST_OF_A_SETUP) spares.push(located);
-    else {
-      this.#findings.push(finding('input-too-many', { path: located.label, setupUuid }));
-      this.#operational = true;
-    }
+    else this.#leaveOut(located, setupUuid);
+  }
+
+  /** A stray that is left out could have shown a newer generation: never without a word. */
+  #stray(strays: Stray[], stray: Stray, setupUuid: string): void {
+    if (strays.length < MOST_STRAYS) strays.push(stray);
+    else this.#leaveOut(stray.located, setupUuid);
+  }
+
+  #leaveOut(located: Located, setupUuid: string): void {
+    this.#findings.push(finding('input-too-many', { path: located.label, setupUuid }));
+    this.#operational = true;
   }
 
   #lookInside(path: string, handle: ReadHandle): void {
@@ -225,6 +243,7 @@ class Scan {
     if (belonging.kind === 'one') this.#seen.push({ located, slots, setupUuid: belonging.setupUuid });
     else if (belonging.kind === 'tie') {
       const setups = belonging.setups.join(' and ');
+      this.#disputed.push({ located, slots });
       this.#findings.push(finding('input-tie', { path: located.label, setups }));
     }
     return true;
@@ -295,6 +314,10 @@ function convertCommand(hint: string, path: string): string {
   return hint.replace(/\b(IN|OUT)\b/g, (word) => shellWord(word === 'IN' ? path : `${path}.raw`));
 }
 
+function ofNoSetup(seen: Omit<Seen, 'setupUuid'>): Seen {
+  return { ...seen, setupUuid: '' };
+}
+
 const COPIES = Array.from({ length: COPY_COUNT }, (_unused, copy) => copy);
 
 function locate(path: string, handle: ReadHandle, base: bigint, length: bigint, whole: boolean): Located {
@@ -311,17 +334,17 @@ export function sourceOf(handle: ReadHandle, located: Located): ByteSource {
 const FIRST_READ = 32768;
 
 /**
- * Reads one slot: as much as its header says, or all of its room where the header says nothing that can be trusted.
- * At level basic only the header block.
+ * Reads one slot: as much as its header says, or all of its room where the header says nothing that can be trusted; at
+ * least `least` bytes. At level basic only the header block.
  */
-export function readSlot(source: ByteSource, copyIndex: number, level: Level): Region {
+export function readSlot(source: ByteSource, copyIndex: number, level: Level, least = 0): Region {
   const offset = slotOffset(copyIndex);
   if (level === 'basic') return readRegion(source, offset, BLOCK_BYTES);
-  const first = readRegion(source, offset, FIRST_READ);
+  const first = readRegion(source, offset, Math.max(FIRST_READ, least));
   // A cheap look at the usual case; whether the header can be trusted is for judgeSlot to find out.
   if (first.gaps.length === 0 && isSmallCopy(first.bytes)) return first;
   const header = judgeHeader(first);
-  if (header.usable && header.header !== null && header.header.slotBytes <= FIRST_READ) return first;
+  if (header.usable && header.header !== null && header.header.slotBytes <= first.bytes.length) return first;
   if (header.state === 'beyond-end') return first;
   return readRegion(
     source,
@@ -338,26 +361,31 @@ function isSmallCopy(bytes: Uint8Array): boolean {
   return headerCrcOf(bytes.subarray(0, HEADER_BYTES)) === view.getUint32(HEADER_CRC_AT, true);
 }
 
-/** Everything of a located spare that judging it needs. */
-export function readSpare(host: Host, located: Located, level: Level): SpareRead {
+/** Everything of a located spare that judging it needs; of each slot at least `least` bytes. */
+export function readSpare(host: Host, located: Located, level: Level, least = 0): SpareRead {
   const handle = host.openRead(located.path);
   try {
     const source = sourceOf(handle, located);
     return {
       label: located.label,
       base: located.base,
-      slots: COPIES.map((copy) => readSlot(source, copy, level)),
+      slots: COPIES.map((copy) => readSlot(source, copy, level, least)),
     };
   } finally {
     handle.close();
   }
 }
 
-/** One slot of a located spare. */
-export function readStray(host: Host, stray: Stray, level: Level): { name: string; region: Region } {
+/** One slot of a located spare, at least `least` bytes of it. */
+export function readStray(
+  host: Host,
+  stray: Stray,
+  level: Level,
+  least = 0,
+): { name: string; region: Region } {
   const handle = host.openRead(stray.located.path);
   try {
-    const region = readSlot(sourceOf(handle, stray.located), stray.copyIndex, level);
+    const region = readSlot(sourceOf(handle, stray.located), stray.copyIndex, level, least);
     return { name: `${stray.located.label} slot ${stray.copyIndex}`, region };
   } finally {
     handle.close();

@@ -130,9 +130,16 @@ function ownerOf(struct: Struct, path: string): Struct {
   return owner;
 }
 
+/** A structure of one field each, made once: codec.ts keeps something for every structure it has seen. */
+const ALONE = new Map<Field, Struct>();
+
 /** One field by itself. */
 function readScalar(bytes: Uint8Array, at: number, field: Field): FieldValue {
-  const alone: Struct = { name: field.name, size: 0, fields: [{ ...field, offset: 0 }] };
+  let alone = ALONE.get(field);
+  if (alone === undefined) {
+    alone = { name: field.name, size: 0, fields: [{ ...field, offset: 0 }] };
+    ALONE.set(field, alone);
+  }
   return (decode(alone, bytes, at) as unknown as Record<string, FieldValue>)[field.name] ?? 0;
 }
 
@@ -176,10 +183,7 @@ function hexOf(region: Region, start: number, end: number): string[] {
   return out;
 }
 
-/** The used part of a slot as lines of 32 bytes, `??` where it was not read: for machines. */
-export function slotHexLines(region: Region): string[] {
-  const { end } = mapSlot(region);
-  const out: string[] = [];
-  for (let at = 0; at < end; at += 32) out.push(hexOf(region, at, Math.min(at + 32, end)).join(''));
-  return out;
+/** The used part of a slot in hexadecimal, `??` where it was not read: for machines. */
+export function slotHex(region: Region): string {
+  return hexOf(region, 0, mapSlot(region).end).join('');
 }

@@ -474,7 +474,7 @@ export const FINDINGS = {
   'rule-config-value': rule('CONFIG field {field}: {why}'),
   'rule-config-target': rule("target_sectors is {target}, main's data_sectors is {main}"),
   'rule-remap-unit': rule('remap_unit is {value}; with blocks of {block} sectors it must be {allowed}'),
-  'rule-health': rule('HEALTH score is {value}, above 100'),
+  'rule-health': rule('{field} is {value}, above 100'),
   'rule-event-place': rule('event at place {place} has serial {serial}, which belongs at place {right}'),
   'rule-event-count': rule('the directory counts {counted} events, the ring holds {used}'),
   'rule-block': rule('remap block {block}: {why}'),

@@ -104,7 +104,7 @@ export interface SetupDecision {
   /** Findings of the copies included; sorted. */
   readonly findings: readonly Finding[];
   readonly candidates: readonly Candidate[];
-  /** The partial result, when the newest generation could be recovered only in part. */
+  /** The partial result, when the newest generation (one, and not several rivals) could be recovered only in part. */
   readonly partial: SalvageReport | null;
   /** The highest sequence in any header with a right checksum. */
   readonly highestSeen: bigint;

@@ -27,7 +27,10 @@ export interface PlannedCopy {
   /** Why the place is written. */
   readonly finding: FindingId;
   readonly needs: RepairNeeds;
-  /** A whole copy of the highest sequence seen, or of what the plan starts from: never the first to go. */
+  /**
+   * The last that this plan leaves, until then, of a generation worth keeping: whole, and of the highest sequence seen or
+   * what the plan starts from. It goes only when a copy of the new generation is whole elsewhere.
+   */
   readonly precious: boolean;
 }
 
@@ -132,13 +135,10 @@ function planCommit(
         withheld.push(own);
         continue;
       }
-      const whole = seat.spare.slots[copy.copyIndex]?.generation ?? null;
-      const precious =
-        whole !== null && (copy.sequence === decision.highestSeen || sameGeneration(whole, base));
-      wanted.push({ seat, copy, finding: cause ?? why, needs: own, precious });
+      wanted.push({ seat, copy, finding: cause ?? why, needs: own, precious: false });
     }
   }
-  const copies = inCommitOrder(wanted);
+  const copies = keepingTheLast(wanted, base, decision.highestSeen);
   const minCopies = contentsOf(base).config.minCopies;
   const most = Math.max(0, ...decision.seats.map((seat) => copies.filter((one) => one.seat === seat).length));
   if (most < minCopies) {
@@ -146,6 +146,27 @@ function planCommit(
     return { ...NOTHING, withheld: distinct(withheld), refusal };
   }
   return { kind: 'commit', base, copies, withheld: distinct(withheld), refusal: null };
+}
+
+/**
+ * In commit order, with the last whole copy of each generation worth keeping marked and put behind all others: "never the
+ * last one" of FORMAT.md section 6, for both sides of a split. Of several such copies one may well be the first to go.
+ */
+function keepingTheLast(
+  wanted: readonly PlannedCopy[],
+  base: Generation,
+  highestSeen: bigint,
+): PlannedCopy[] {
+  const kept: Generation[] = [];
+  const lastFirst = inCommitOrder(wanted).reverse();
+  const marked = lastFirst.map((one): PlannedCopy => {
+    const whole = one.seat.spare?.slots[one.copy.copyIndex]?.generation ?? null;
+    if (whole === null || !(one.copy.sequence === highestSeen || sameGeneration(whole, base))) return one;
+    if (kept.some((other) => sameGeneration(other, whole))) return one;
+    kept.push(whole);
+    return { ...one, precious: true };
+  });
+  return inCommitOrder(marked);
 }
 
 function planChosen(decision: SetupDecision, permissions: Permissions): RepairPlan {
@@ -191,8 +212,11 @@ function sitsAt(place: Candidate['places'][number], choose: { spare: number; cop
 function planPartial(decision: SetupDecision, permissions: Permissions): RepairPlan {
   if (!permissions.acceptPartial) return { ...NOTHING, withheld: ['accept-partial'] };
   if (!grants(permissions, 'accept-partial')) return { ...NOTHING, withheld: ['yes'] };
+  if (decision.partial === null) {
+    return { ...NOTHING, withheld: ['never'], refusal: 'there is no one generation that could be accepted' };
+  }
   const best = decision.candidates[0]?.generation ?? null;
-  const partial = decision.partial === null ? null : acceptedPartial(decision.partial, best);
+  const partial = acceptedPartial(decision.partial, best);
   if (partial === null) {
     return {
       ...NOTHING,

@@ -62,6 +62,10 @@ function deviceRules(generation: Generation, { devices }: Contents): Finding[] {
         `its data ends at sector ${device.dataStart + device.dataSectors}, behind its end at ${device.sizeSectors}`,
       );
     }
+    if (device.healthScore > 100) {
+      const field = `device record ${record}: health_score`;
+      found.push(finding('rule-health', { field, value: String(device.healthScore) }, { spare }));
+    }
     if (spare !== null) spareRules(generation, devices, device, spare, say, found);
     found.push(...textRules(device, record, spare));
   });
@@ -183,7 +187,9 @@ function configRules({ config, devices }: Contents): Finding[] {
 }
 
 function healthRules({ health }: Contents): Finding[] {
-  return health.score > 100 ? [finding('rule-health', { value: String(health.score) })] : [];
+  return health.score > 100
+    ? [finding('rule-health', { field: 'HEALTH score', value: String(health.score) })]
+    : [];
 }
 
 function eventRules(generation: Generation): Finding[] {

@@ -138,7 +138,8 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
     seats: told,
     findings,
     candidates,
-    partial: partial ? newer.report : null,
+    // With several headers of the newest sequence, to accept the remains of one would be to choose a side unasked.
+    partial: partial && newer.why === null ? newer.report : null,
     highestSeen,
     uncertain:
       told.some((seat) => seat.spare === null && seat.standing !== 'retired') ||

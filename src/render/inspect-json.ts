@@ -3,11 +3,13 @@
 import type { InspectedSetup, InspectedSlot } from '../commands/inspect';
 import { contentsOfSlot } from '../commands/inspect';
 import type { ScanResult } from '../commands/scan';
-import { slotHexLines } from '../core/annotate';
-import { contentsJson, remapTotals } from '../core/describe';
+import { slotHex } from '../core/annotate';
+import { contentsJson } from '../core/describe';
+import { remapTotals } from '../core/totals';
 import type { SlotDifferences } from '../core/differences';
 import { SLOT_SECTORS } from '../core/layout';
 import { findingJson, winnerJson } from './fsck-json';
+import { RawJson } from './json';
 
 export const INSPECT_SCHEMA = 'dmremap.inspect/1';
 
@@ -50,6 +52,9 @@ export function inspectedJson(
   };
 }
 
+/** Of a copy in a spare in a setup: made to text at once, or forty full tables would be objects at the same time. */
+const CONTENTS_DEPTH = 7;
+
 function copyJson(slot: InspectedSlot, options: InspectJsonOptions): unknown {
   const { verdict, judgement } = slot;
   return {
@@ -68,8 +73,9 @@ function copyJson(slot: InspectedSlot, options: InspectJsonOptions): unknown {
       end: String(end),
       reason,
     })),
-    contents: options.copy === null ? undefined : contentsJson(contentsOfSlot(slot)),
-    hex: options.hex ? slotHexLines(slot.region) : undefined,
+    contents:
+      options.copy === null ? undefined : RawJson.of(contentsJson(contentsOfSlot(slot)), CONTENTS_DEPTH),
+    hex: options.hex ? slotHex(slot.region) : undefined,
   };
 }
 

@@ -6,6 +6,7 @@ import { contentsOfSlot } from '../commands/inspect';
 import { textOf } from '../core/bytes';
 import { cName } from '../core/codec';
 import type { FoundContents, Listing, Row } from '../core/describe';
+import { remapTotals } from '../core/totals';
 import {
   configRows,
   deviceListing,
@@ -15,7 +16,6 @@ import {
   healthRows,
   recordRows,
   remapListing,
-  remapTotals,
   sectorsText,
   timeText,
   usedEvents,

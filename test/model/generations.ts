@@ -63,6 +63,8 @@ export class Gen {
   readonly informed: ReadonlySet<Gen>;
   /** I/O that waited for it was acknowledged. */
   acknowledged = false;
+  /** A person chose another side of a split. */
+  abandoned = false;
   readonly #choices: NewGen;
   #bytes: Generation | null;
 

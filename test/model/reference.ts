@@ -32,7 +32,8 @@ export function decide(world: World, given: readonly number[]): Decision {
   const salvaged = highest > best;
   const only = top.length === 1 ? top[0] : undefined;
   if (salvaged && (only === undefined || !canSalvage(world, given, only))) {
-    return { verdict: 'partial', winner: null, standings: nobody, ...facts };
+    const nothing = best === 0n && !places.some(({ slot }) => !slot.unread && (slot.devices ?? slot.remaps) !== null);
+    return { verdict: nothing ? 'lost' : 'partial', winner: null, standings: nobody, ...facts };
   }
   const rivals = [...new Set(contenders.filter((gen) => gen.sequence === best))];
   const winner = salvaged ? only : latest(rivals);
@@ -84,7 +85,7 @@ export function breach(world: World, given: readonly number[], decision: Decisio
   const { winner, verdict } = decision;
   const shown = given.flatMap((spare) => COPIES.flatMap((copy) => shownBy(slotAt(world, spare, copy)) ?? []));
   if (winner === null) return null;
-  const unknown = shown.filter((gen) => !winner.informed.has(gen));
+  const unknown = shown.filter((gen) => gen.abandoned || !winner.informed.has(gen));
   if (verdict === 'split') {
     return unknown.length > 0 ? null : `split, though sequence ${winner.sequence} knows every header there is`;
   }

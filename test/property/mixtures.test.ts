@@ -25,7 +25,7 @@ const origin: fc.Arbitrary<Origin> = fc.record({ generation: fc.nat(40), spare: 
 
 /** What a slot holds before pieces are put into it. */
 const base = fc.oneof(
-  { weight: 6, arbitrary: fc.constant('newest' as const) },
+  { weight: 4, arbitrary: fc.constant('newest' as const) },
   { weight: 4, arbitrary: fc.record({ older: fc.nat(40) }) },
   { weight: 2, arbitrary: origin },
   { weight: 1, arbitrary: fc.constant('zero' as const) },
@@ -49,15 +49,22 @@ const damage = fc.oneof(
   fc.record({ kind: fc.constant('cut' as const), at: fc.nat() }),
 );
 
+/** Slots by number, spare by spare, that a step is about: one, or most of them. */
+const where = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(14).map((slot) => 1 << slot) },
+  { weight: 3, arbitrary: fc.nat(0x7fff) },
+  { weight: 1, arbitrary: fc.nat(14).map((slot) => 0x7fff ^ (1 << slot)) },
+);
+
 const step = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ spare: fc.nat(2), slot: fc.nat(4), origin, piece }) },
-  { weight: 2, arbitrary: fc.record({ spare: fc.nat(2), slot: fc.nat(4), damage }) },
+  { weight: 3, arbitrary: fc.record({ where, origin, piece }) },
+  { weight: 2, arbitrary: fc.record({ where, damage }) },
 );
 
 const mixture = fc.record({
   history: fc.constantFrom(...HISTORIES),
   bases: fc.array(base, { minLength: 15, maxLength: 15 }),
-  steps: fc.array(step, { maxLength: 24 }),
+  steps: fc.array(step, { maxLength: 10, size: 'max' }),
   given: fc.integer({ min: 1, max: 3 }),
 });
 type Mixture = typeof mixture extends fc.Arbitrary<infer T> ? T : never;
@@ -114,22 +121,27 @@ function damaged(slot: Uint8Array, what: Damage): Uint8Array {
   }
 }
 
+function changed(history: History, slot: Uint8Array, one: Step): Uint8Array {
+  if ('damage' in one) return slot.length === 0 ? slot : damaged(slot, one.damage);
+  const from = originCopy(history, one.origin);
+  const range = rangeOf(from, one.piece);
+  if (range !== null && range[0] < range[1] && range[1] <= slot.length) {
+    slot.set(from.subarray(...range), range[0]);
+  }
+  return slot;
+}
+
 function built({ history, bases, steps, given }: Mixture): BenchSpare[] {
   const count = Math.min(history.spares, given);
   const spares = Array.from({ length: count }, (_unused, spare) => ({
     slots: [0, 1, 2, 3, 4].map((copy) => baseBytes(history, bases[spare * 5 + copy]!, spare, copy)),
   }));
   for (const one of steps) {
-    const { slots } = spares[one.spare % count]!;
-    const slot = slots[one.slot]!;
-    if ('damage' in one) {
-      slots[one.slot] = slot.length === 0 ? slot : damaged(slot, one.damage);
-      continue;
-    }
-    const from = originCopy(history, one.origin);
-    const range = rangeOf(from, one.piece);
-    if (range === null || range[0] >= range[1] || range[1] > slot.length) continue;
-    slot.set(from.subarray(...range), range[0]);
+    spares.forEach(({ slots }, spare) => {
+      slots.forEach((slot, copy) => {
+        if ((one.where & (1 << (spare * 5 + copy))) !== 0) slots[copy] = changed(history, slot, one);
+      });
+    });
   }
   return spares;
 }
@@ -175,12 +187,11 @@ test('whatever is mixed: only what was written is accepted, and nothing older th
       verdicts.set(decision.verdict, (verdicts.get(decision.verdict) ?? 0) + 1);
       holdPromises(one.history, spares, decision);
     }),
-    fixedRuns(2500),
+    fixedRuns(1500),
   );
-  console.log([...verdicts]);
   // The mixtures are worth something only if they reach every verdict that they can.
   expect([...verdicts.keys()].sort()).toEqual(
-    expect.arrayContaining(['clean', 'inconsistent', 'partial', 'repairable', 'salvageable', 'split']),
+    expect.arrayContaining(['inconsistent', 'lost', 'partial', 'repairable', 'salvageable', 'split']),
   );
 });
 
@@ -198,7 +209,7 @@ test('whatever is restored: the next look finds the same generation and nothing 
       expect(sameGeneration(after.winner!.generation!, decision.winner!.generation!)).toBe(true);
       if (plan.withheld.length === 0) expect(after.verdict).toBe('clean');
     }),
-    fixedRuns(1200),
+    fixedRuns(600),
   );
-  expect(restored).toBeGreaterThan(200);
+  expect(restored).toBeGreaterThan(100);
 });

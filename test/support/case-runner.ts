@@ -27,6 +27,7 @@ export interface FsckDocument {
 interface SetupDocument {
   readonly verdict: string;
   readonly winner: { readonly sequence: string } | null;
+  readonly remapCount: number;
   readonly spares: readonly {
     readonly index: number;
     readonly copies: readonly { readonly index: number; readonly state: string }[];
@@ -266,6 +267,7 @@ export async function holdOutcome(one: DefectCase, words: readonly string[], wan
   if (wanted.sequence !== undefined) {
     expect(second.document.setups[0]?.winner?.sequence).toBe(String(wanted.sequence));
   }
+  if (wanted.remaps !== undefined) expect(second.document.setups[0]?.remapCount).toBe(wanted.remaps);
   if (!wanted.writes) {
     expect(second.out).toBe(check.out);
     return;

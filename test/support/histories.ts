@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Everything that was ever written in the life of a setup and of its relatives: the main line, a line that split off, a
 // setup with other uuids. What properties and fuzzing take pieces from, and hold results against.
+import fc from 'fast-check';
 import { commit, RUN_B, RUN_C, story } from '../../fixtures/build';
 import type { SetupOptions } from '../../fixtures/build';
 import type { Generation } from '../../src/core/generation';
@@ -33,7 +34,7 @@ export function history(name: string, options: SetupOptions): History {
   const late = commit(main.newest, { run: RUN_C, state: 1, event: 2 });
   const line = [...main.generations, late];
   const stranger = story({ ...options, id: 2 }).generations.slice(-2);
-  return {
+  const made = {
     name,
     spares,
     setupUuid: late.header.setupUuid,
@@ -43,6 +44,8 @@ export function history(name: string, options: SetupOptions): History {
     written: [...line, first, second, ...stranger],
     stranger,
   };
+  // Shown by its name when a property fails, and not as all the bytes that were ever written.
+  return Object.defineProperty(made, fc.toStringMethod, { value: () => name });
 }
 
 /** Setups of one to three spares, without entries, with one block, with several, and with unusual layouts. */

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The toolkit at work on the model: src/core decides, plans and prepares on real bytes; its writes are then carried out
+// on the symbols, in the order and with the exceptions of commands/writing.ts, and the power may go before any step.
+import type { Examined } from '../../src/commands/examine';
+import { prepareRepair } from '../../src/commands/repair';
+import type { PreparedRepair } from '../../src/commands/repair';
+import type { Located } from '../../src/commands/scan';
+import { equalBytes } from '../../src/core/bytes';
+import { slotOffset } from '../../src/core/copies';
+import type { Generation } from '../../src/core/generation';
+import { encodeCopy } from '../../src/core/generation';
+import { BLOCK_BYTES } from '../../src/core/layout';
+import type { SetupDecision, SpareRead } from '../../src/core/model';
+import { planRepair } from '../../src/core/plan';
+import type { Permissions, RepairPlan } from '../../src/core/plan';
+import { decideSetup } from '../../src/core/setup';
+import { MemoryHost } from '../support/memory-host';
+import { Gen, NOW_NS, recordsIn, SETUP_UUID, spareUuid } from './generations';
+import type { Slot, World } from './world';
+import { COPIES, keyOf, readOf, regionOf, shownOn, slotAt } from './world';
+
+const SPARE_BYTES = 8 * 1024 * 1024;
+
+const decisions = new Map<string, SetupDecision>();
+const MOST_DECISIONS = 500;
+
+/** The toolkit's decision about the spares given. */
+export function examine(world: World, given: readonly number[]): SetupDecision {
+  const key = `${world.slots.length} ${given.join(',')} ${keyOf(world, given)}`;
+  let decision = decisions.get(key);
+  if (decision === undefined) {
+    if (decisions.size >= MOST_DECISIONS) decisions.clear();
+    const spares = given.map((spare) => readOf(world, spare));
+    decision = decideSetup({ setupUuid: SETUP_UUID, spares, strays: [], level: 'complete', now: NOW_NS });
+    decisions.set(key, decision);
+  }
+  return decision;
+}
+
+export const PREEN: Permissions = { grant: 'preen', choose: null, acceptPartial: false, force: false };
+export const YES: Permissions = { ...PREEN, grant: 'yes' };
+
+/** The model's generation that a decision's winner is, or null. */
+export function winnerOf(world: World, decision: SetupDecision): Gen | null {
+  const header = decision.winner?.header;
+  if (header === undefined) return null;
+  const gen = world.gens.find((one) => one.run === header.runId && one.sequence === header.sequence);
+  if (gen === undefined) throw new Error(`sequence ${header.sequence} of run ${header.runId} never was`);
+  return gen;
+}
+
+export interface Repair {
+  readonly before: SetupDecision;
+  readonly plan: RepairPlan;
+  /** The generation that was put back or made; null if nothing was written. */
+  readonly gen: Gen | null;
+  readonly cut: boolean;
+  /** Groups that an error of the device ended. */
+  readonly failed: number;
+  /** Groups that were not begun, lest the last whole copy be lost. */
+  readonly held: number;
+  /** Steps that were done. */
+  readonly steps: number;
+}
+
+export interface RepairOptions {
+  readonly given: readonly number[];
+  readonly permissions: Permissions;
+  /** Steps that still happen before the power goes; null: it stays. */
+  readonly cutAfter: number | null;
+  readonly tears?: boolean;
+}
+
+/** dmremap-fsck -p or -y on the spares given. */
+export function repair(world: World, { given, permissions, cutAfter, tears }: RepairOptions): Repair {
+  const before = examine(world, given);
+  const plan = planRepair(before, permissions);
+  const idle = { before, plan, gen: null, cut: false, failed: 0, held: 0, steps: 0 };
+  if (plan.kind === 'none') return idle;
+  const prepared = prepare(world, given, before, plan);
+  if (prepared === null) return idle;
+  const gen = plan.kind === 'restore' ? winnerOf(world, before) : adopt(world, given, plan, prepared.generation);
+  if (gen === null) throw new Error('a repair without a generation');
+  return { ...idle, gen, ...carryOut(world, prepared, gen, cutAfter, tears === true) };
+}
+
+function prepare(world: World, given: readonly number[], decision: SetupDecision, plan: RepairPlan): PreparedRepair | null {
+  const host = new MemoryHost({ nowNs: NOW_NS, seed: Number(++world.run) });
+  for (const spare of given) {
+    const path = `/s${spare}`;
+    host.addBlock(path, SPARE_BYTES);
+    for (const copy of COPIES) {
+      const slot = slotAt(world, spare, copy);
+      const { bytes } = regionOf(slot, spare, copy);
+      host.poke(path, Number(slotOffset(copy)), bytes);
+      const start = slotOffset(copy);
+      if (slot.unread) host.failReads(path, start, start + BigInt(bytes.length));
+    }
+  }
+  const located = (read: SpareRead): Located => {
+    const { label } = read;
+    return { path: label, kind: 'block', label, base: 0n, length: BigInt(SPARE_BYTES), whole: true, logicalBlockSize: 512 };
+  };
+  const examined: Examined = {
+    found: { setupUuid: SETUP_UUID, spares: [], strays: [] },
+    decision,
+    findings: decision.findings,
+    locate: (seat) => (seat.spare === null ? null : located(seat.spare.read)),
+  };
+  return prepareRepair(host, examined, plan, 'model-fsck');
+}
+
+/** Takes up the new generation of a commit by the toolkit, after holding it against FORMAT.md section 6. */
+function adopt(world: World, given: readonly number[], plan: RepairPlan, bytes: Generation): Gen {
+  const base = plan.base?.header;
+  const parent = world.gens.find((one) => one.run === base?.runId && one.sequence === base.sequence);
+  if (parent === undefined) throw new Error('a commit from a generation that never was');
+  const { runId: run, sequence } = bytes.header;
+  if (world.gens.some((one) => one.run === run)) throw new Error(`run ${run} is used twice`);
+  const seen = shownOn(world, given);
+  const gen = new Gen(
+    { run, sequence, parent, records: recordsIn(bytes), value: parent.value, minCopies: world.minCopies, seen },
+    bytes,
+  );
+  world.gens.push(gen);
+  return gen;
+}
+
+class PowerLost extends Error {}
+
+function carryOut(
+  world: World,
+  prepared: PreparedRepair,
+  gen: Gen,
+  cutAfter: number | null,
+  tears: boolean,
+): { cut: boolean; failed: number; held: number; steps: number } {
+  const groups = groupsOf(prepared);
+  const done: string[] = [];
+  const outcome = { cut: false, failed: 0, held: 0, steps: 0 };
+  const step = (slot: Slot, apply: () => void): boolean => {
+    if (cutAfter !== null && outcome.steps >= cutAfter) throw new PowerLost();
+    outcome.steps++;
+    if (slot.dead === 'spoils') slot.devices = null;
+    if (slot.dead !== 'no') return false;
+    slot.unread = false;
+    apply();
+    return true;
+  };
+  try {
+    for (const place of groups) {
+      const { group, spare, copy } = place;
+      if (prepared.precious.has(group) && done.length === 0) {
+        outcome.held++;
+        continue;
+      }
+      const slot = slotAt(world, spare, copy);
+      requireBytes(prepared, gen, place, slot);
+      const body = step(slot, () => (slot.devices = gen)) && step(slot, () => (slot.remaps = gen.remapsOf));
+      if (body && tears && outcome.steps === cutAfter) slot.header = null;
+      const whole = body && step(slot, () => Object.assign(slot, { header: gen, place: { spare, copy } }));
+      if (whole) done.push(group);
+      else outcome.failed++;
+    }
+  } catch (error) {
+    if (!(error instanceof PowerLost)) throw error;
+    outcome.cut = true;
+  }
+  return outcome;
+}
+
+interface Group {
+  readonly group: string;
+  readonly spare: number;
+  readonly copy: number;
+}
+
+function groupsOf({ writes }: PreparedRepair): Group[] {
+  return [...new Set(writes.map((write) => write.group))].map((group) => {
+    const match = /^spare(\d)\/copy(\d)$/.exec(group);
+    if (match === null) throw new Error(`what is ${group}?`);
+    return { group, spare: Number(match[1]), copy: Number(match[2]) };
+  });
+}
+
+/** The writes of a copy must make it whole, with the header block last. */
+function requireBytes({ paths, writes }: PreparedRepair, gen: Gen, place: Group, slot: Slot): void {
+  const { group, spare, copy } = place;
+  const wanted = encodeCopy(gen.bytes, { spareIndex: spare, spareUuid: spareUuid(spare), copyIndex: copy });
+  const result = regionOf(slot, spare, copy).bytes.slice();
+  const own = writes.filter((write) => write.group === group);
+  own.forEach((write, i) => {
+    const start = Number(write.offset - slotOffset(copy));
+    const isHeader = start === 0 && write.after.length === BLOCK_BYTES;
+    const isOwn = paths[write.target] === `/s${spare}` && start >= 0;
+    if (!isOwn || isHeader !== (i === own.length - 1)) throw new Error(`a wrong write for ${group}`);
+    result.set(write.after, start);
+  });
+  if (!equalBytes(result, wanted)) throw new Error(`the writes for ${group} do not make it whole`);
+}
