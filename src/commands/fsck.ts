@@ -7,7 +7,8 @@ import type { Finding } from '../core/findings';
 import { compareFindings, finding, findingSpec } from '../core/findings';
 import type { RepairNeeds } from '../core/findings';
 import type { Level } from '../core/judge';
-import type { Verdict } from '../core/model';
+import type { Seat, Verdict } from '../core/model';
+import { shellWord } from '../core/paths';
 import type { Permissions, PlannedCopy, RepairPlan } from '../core/plan';
 import { inCommitOrder, planRepair } from '../core/plan';
 import { remapTotals } from '../core/totals';
@@ -88,19 +89,38 @@ export async function fsck(
   requireOneChoice(options, wanted);
   let exit = scan.operational ? EXIT.operational : EXIT.fine;
   if (scan.findings.some(isError)) exit |= EXIT.errorsLeft;
-  if (wanted.length === 0 && scan.setups.length > 0) exit |= EXIT.operational;
-  const lost: Finding[] = [];
+  const more: Finding[] = [];
+  if (wanted.length === 0 && scan.setups.length > 0) {
+    exit |= EXIT.operational;
+    const others = scan.setups.map(({ setupUuid }) => setupUuid).join(', ');
+    more.push(finding('input-setup-missing', { setup: options.scan.setup ?? '', others }));
+  }
+  const blank = scan.findings.filter(({ id }) => id === 'input-none' || id === 'input-other');
   for (const found of wanted) {
     await step();
-    const report = await treatOrTell(host, found, options, lost);
+    const report = await treatOrTell(host, found, options, more);
     if (report !== null) {
       exit |= report.exit;
+      if (blank.length === 1) more.push(...wipedSpare(report, blank[0]?.fields['path'] ?? ''));
       await onSetup(report);
     } else exit |= EXIT.operational;
     // A finished group is never cut in two; but after it the signal ends the run.
     if (options.signals.interrupted()) throw new Fault('INTERRUPTED');
   }
-  return { inputs: scan.inputs, findings: [...scan.findings, ...lost], setupCount: wanted.length, exit };
+  return { inputs: scan.inputs, findings: [...scan.findings, ...more], setupCount: wanted.length, exit };
+}
+
+/** An input without metadata beside a setup that lacks one spare: what to type if it is that spare. */
+function wipedSpare(report: SetupReport, path: string): Finding[] {
+  const { seats } = report.examined.decision;
+  const [missing, ...others] = seats.filter((seat) => seat.spare === null);
+  if (missing === undefined || others.length > 0) return [];
+  const pathOf = (seat: Seat): string => shellWord(report.examined.locate(seat)?.path ?? path);
+  const given = seats.filter((seat) => seat.spare !== null).map(pathOf);
+  const fields = { path, spare: String(missing.index), name: report.name };
+  return [
+    finding('input-spare-wiped', { ...fields, given: given.join(' '), order: seats.map(pathOf).join(' ') }),
+  ];
 }
 
 const isError = (one: Finding): boolean => findingSpec(one.id).severity === 'error';

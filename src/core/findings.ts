@@ -566,6 +566,23 @@ export const FINDINGS = {
     action:
       'Give the spare devices; look for other spares, a dmremap-dump or a backup in /var/backups/dmremap.',
   },
+  'input-spare-wiped': {
+    severity: 'note',
+    repair: 'never',
+    message:
+      '{path} may be spare {spare} of setup {name}, which was not found: if it is, dmremap-dump {given} > setup.json, then dmremap-restore setup.json {order}',
+    meaning: 'One input shows no metadata, and one spare of a setup among the other inputs is missing.',
+    causes: 'All five copies of a spare lie in its first 4.5 MiB: one mkfs or discard takes them all.',
+    action: 'Make sure that it is that spare (serial number, size); then restore it from the other spares.',
+  },
+  'input-setup-missing': {
+    severity: 'warning',
+    repair: 'never',
+    message: 'setup {setup} is not among the inputs; they hold {others}',
+    meaning: 'The setup named by --setup was not found (exit status 8).',
+    causes: 'A wrong uuid, or the wrong devices.',
+    action: 'Leave --setup out to see all setups.',
+  },
   'input-twice': {
     severity: 'note',
     repair: 'never',

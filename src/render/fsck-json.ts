@@ -4,7 +4,7 @@ import type { FsckSummary, SetupReport } from '../commands/fsck';
 import type { PlanRow } from '../commands/repair';
 import type { InputReport } from '../commands/scan';
 import type { Finding } from '../core/findings';
-import { findingMessage, findingSpec } from '../core/findings';
+import { compareFindings, findingMessage, findingSpec } from '../core/findings';
 import { SLOT_SECTORS } from '../core/layout';
 import type { Seat, Winner } from '../core/model';
 
@@ -89,6 +89,6 @@ export function fsckDocument(
     exitCode: summary.exit,
     inputs: summary.inputs.map(inputJson),
     setups,
-    findings: summary.findings.map(findingJson),
+    findings: summary.findings.slice().sort(compareFindings).map(findingJson),
   };
 }

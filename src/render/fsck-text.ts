@@ -160,11 +160,17 @@ export function findingLines(
   return [`  ${paint(severity.padEnd(7))}  ${first}`, ...rest.map((line) => `           ${line}`)];
 }
 
+/** Notes about inputs that tell what to type next. */
+const HINTS: ReadonlySet<FindingId> = new Set<FindingId>(['input-spare-wiped', 'input-twice']);
+
 /** Findings about inputs that belong to no setup. What could not be opened is a diagnostic: see unopenedText. */
 export function inputFindingsText(summary: FsckSummary, options: FsckTextOptions): string {
   return summary.findings
     .filter((one) => one.id !== 'input-unopened')
-    .filter((one) => findingSpec(one.id).severity !== 'note' || (!options.quiet && options.verbose > 0))
+    .filter(
+      ({ id }) =>
+        findingSpec(id).severity !== 'note' || (!options.quiet && (options.verbose > 0 || HINTS.has(id))),
+    )
     .flatMap((one) => findingLines(one, options))
     .map((line) => `${line}\n`)
     .join('');

@@ -155,13 +155,14 @@ export function journalsOf(host: MemoryHost): string[] {
 }
 
 /** What a generation says, apart from who wrote it and when: entries, settings, devices without their sequences. */
-export function meaningOf(generation: Generation): unknown {
+export function meaningOf(generation: Generation): string {
   const { devices, config, health, remaps, events } = contentsOf(generation);
-  return {
-    config,
-    health,
-    remaps,
-    events,
-    devices: devices.map((device) => ({ ...device, lastSequence: 0n, baseSequence: 0n, lastRun: 0n, crc: 0 })),
-  };
+  const own = devices.map((device) => ({ ...device, lastSequence: 0n, baseSequence: 0n, lastRun: 0n, crc: 0 }));
+  return JSON.stringify({ own, config, health, remaps, events }, (_key, value: unknown) =>
+    typeof value === 'bigint'
+      ? `${value}n`
+      : value instanceof Uint8Array
+        ? Buffer.from(value).toString('latin1')
+        : value,
+  );
 }
