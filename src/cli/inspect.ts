@@ -211,7 +211,7 @@ function* setupText(setup: InspectedSetup, wanted: Wanted, options: InspectTextO
       if (wanted.contents && wanted.copy !== null) yield* slotText(spare, slot, options);
       if (!wanted.hex) continue;
       yield `\n${slotTitle(spare, slot, options.style)}`;
-      yield* hexText(slot, options.style);
+      yield* hexText(slot, options.style, options.columns);
     }
   }
   if (diff !== null) yield* differencesText(diff.a, diff.b, diff.found, options);

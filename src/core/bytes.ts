@@ -88,22 +88,32 @@ export function parseUuid(text: string): Uint8Array | null {
 
 /** UTF-8 of a string; a lone surrogate becomes U+FFFD. (TextEncoder is not there in every engine that runs the core.) */
 export function encodeUtf8(text: string): Uint8Array {
-  const out: number[] = [];
-  for (const character of text) {
-    let code = character.codePointAt(0) ?? 0xfffd;
-    if (code >= 0xd800 && code <= 0xdfff) code = 0xfffd;
-    if (code < 0x80) out.push(code);
-    else if (code < 0x800) out.push(0xc0 | (code >> 6), 0x80 | (code & 0x3f));
-    else if (code < 0x10000) out.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 0x3f), 0x80 | (code & 0x3f));
-    else
-      out.push(
-        0xf0 | (code >> 18),
-        0x80 | ((code >> 12) & 0x3f),
-        0x80 | ((code >> 6) & 0x3f),
-        0x80 | (code & 0x3f),
-      );
+  // No code unit takes more than three bytes.
+  const out = new Uint8Array(text.length * 3);
+  let at = 0;
+  for (let i = 0; i < text.length; i++) {
+    let code = text.charCodeAt(i);
+    if (code < 0x80) {
+      out[at++] = code;
+      continue;
+    }
+    if (code >= 0xd800 && code <= 0xdfff) {
+      code = text.codePointAt(i) ?? 0xfffd;
+      if (code >= 0x10000) i++;
+      else code = 0xfffd;
+    }
+    if (code < 0x800) out[at++] = 0xc0 | (code >> 6);
+    else {
+      if (code < 0x10000) out[at++] = 0xe0 | (code >> 12);
+      else {
+        out[at++] = 0xf0 | (code >> 18);
+        out[at++] = 0x80 | ((code >> 12) & 0x3f);
+      }
+      out[at++] = 0x80 | ((code >> 6) & 0x3f);
+    }
+    out[at++] = 0x80 | (code & 0x3f);
   }
-  return Uint8Array.from(out);
+  return out.slice(0, at);
 }
 
 /** Code units that are turned into a string at once. */

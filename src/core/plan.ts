@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The repair plan as data: which generation is to be put where, in which order, and which permission each place needs.
 // Makes no decision about who wins (setup.ts) and writes nothing (src/commands).
+import { nextSequence } from './commit';
 import { sameGeneration } from './judge';
 import { acceptedPartial } from './partial';
 import type { FindingId, RepairNeeds } from './findings';
 import { findingSpec } from './findings';
 import type { Generation } from './generation';
 import { contentsOf } from './generation';
-import { DEVICE_FAILED, BLOCK_BYTES } from './layout';
+import { BLOCK_BYTES, DEVICE_FAILED, SEQUENCE_LIMIT } from './layout';
 import { rulesBroken } from './rules';
 import type { Candidate, CopyVerdict, Seat, SetupDecision } from './model';
 
@@ -137,6 +138,9 @@ function planCommit(
       }
       wanted.push({ seat, copy, finding: cause ?? why, needs: own, precious: false });
     }
+  }
+  if (nextSequence(decision) >= SEQUENCE_LIMIT) {
+    return { ...NOTHING, withheld: ['never'], refusal: 'no sequence is left for a new generation' };
   }
   const copies = keepingTheLast(wanted, base, decision.highestSeen);
   const minCopies = contentsOf(base).config.minCopies;

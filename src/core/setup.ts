@@ -120,12 +120,14 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
   }));
   findings.push(...told.flatMap((seat) => seatFindings(seat, winner)));
   findings.push(...told.flatMap((seat) => seat.copies.flatMap((copy) => copy.findings)));
-  findings.sort(compareFindings);
-
   const highestSeen = evidence.reduce(
     (most, { header }) => (header.sequence > most ? header.sequence : most),
     0n,
   );
+  // FORMAT.md section 6, "Number": read only from there on.
+  if (highestSeen === SEQUENCE_LIMIT - 1n) findings.push(finding('sequence-exhausted'));
+  findings.sort(compareFindings);
+
   return {
     setupUuid,
     verdict: verdictOf(findings, {
@@ -144,7 +146,7 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
     uncertain:
       told.some((seat) => seat.spare === null && seat.standing !== 'retired') ||
       refs.some(({ judgement }) => !isEvidenceOf(judgement.header, setupUuid)),
-    refusal: refusalOf(findings, winner, unsupported, highestSeen),
+    refusal: refusalOf(findings, winner, unsupported),
   };
 }
 
@@ -323,24 +325,19 @@ function absentCopies(): CopyVerdict[] {
   return [0, 1, 2, 3, 4].map((copyIndex) => ({ copyIndex, state: 'absent', sequence: null, findings: [] }));
 }
 
+/** Beside broken rules, what no repair can put right. */
+const INCONSISTENT = new Set<string>(['spare-duplicate', 'spare-identity', 'sequence-exhausted']);
+
 /** Findings that no permission makes writable. */
-const REFUSING = new Set([
-  'setup-unsupported',
-  'feature-ro-compat',
-  'spare-duplicate',
-  'spare-identity',
-  'sequence-exhausted',
-]);
+const REFUSING = new Set<string>([...INCONSISTENT, 'setup-unsupported', 'feature-ro-compat']);
 
 function refusalOf(
   findings: readonly Finding[],
   winner: Winner | null,
   unsupported: Finding | null,
-  highest: bigint,
 ): string | null {
   if (unsupported !== null) return 'a newer version of dm-remap wrote it';
   if (winner !== null && winner.header.roCompat !== 0n) return 'it has features that only allow reading';
-  if (highest >= SEQUENCE_LIMIT - 2n) return 'the sequence is at its limit';
   const broken = findings.find(
     (one) => REFUSING.has(one.id) || (one.id.startsWith('rule-') && findingSpec(one.id).severity === 'error'),
   );
@@ -356,8 +353,7 @@ function verdictOf(
   if (has((one) => one.id === 'setup-lost')) return 'lost';
   if (facts.split) return 'split';
   if (facts.partial) return 'partial';
-  if (has((one) => one.id.startsWith('rule-') || one.id === 'spare-duplicate' || one.id === 'spare-identity'))
-    return 'inconsistent';
+  if (has((one) => one.id.startsWith('rule-') || INCONSISTENT.has(one.id))) return 'inconsistent';
   if (facts.winner?.salvage) return 'salvageable';
   return has((one) => findingSpec(one.id).severity === 'error') ? 'repairable' : 'clean';
 }

@@ -14,29 +14,47 @@ import type { Style } from './style';
 
 /** Bytes of a slot without structure that are shown; what overwrote it shows itself at its start. */
 const PLAIN_BYTES = 4096;
-/** Columns of 16 bytes in hexadecimal with a gap in the middle. */
-const HEX_COLUMNS = 16 * 3;
 const LABEL_COLUMNS = 25;
+/** Terminals at least this wide have room for 16 bytes a line beside names and values; narrower ones get 8. */
+const WIDE_COLUMNS = 110;
 
 /** The dump of a slot, line by line, each ending with a newline. */
-export function* hexText(slot: InspectedSlot, style: Style): Generator<string> {
+export function* hexText(slot: InspectedSlot, style: Style, columns: number): Generator<string> {
   if (hasTrace(slot.region))
-    for (const line of annotateSlot(slot.region)) yield `${annotated(line, style)}\n`;
+    for (const line of annotateSlot(slot.region)) yield `${annotated(line, style, columns)}\n`;
   else yield* plain(slot, style);
 }
 
-function annotated(line: AnnotatedLine, style: Style): string {
+/** A line of the dump; one of 16 bytes may need two on a narrow terminal, and a long value a line of its own. */
+function annotated(line: AnnotatedLine, style: Style, columns: number): string {
   switch (line.kind) {
     case 'title':
       return `${address(line.offset)}  ${style.bold(forTerminal(line.text))}`;
     case 'zeros':
       return style.dim('*');
     case 'bytes': {
-      const hex = `${line.hex.slice(0, 8).join(' ')}${line.hex.length > 8 ? '  ' : ''}${line.hex.slice(8).join(' ')}`;
-      const label = forTerminal(cName(line.label)).padEnd(LABEL_COLUMNS);
-      return `${address(line.offset)}  ${hex.padEnd(HEX_COLUMNS)}  ${label} ${forTerminal(line.value)}`.trimEnd();
+      const perRow = columns >= WIDE_COLUMNS ? 16 : 8;
+      const label = forTerminal(cName(line.label));
+      const value = forTerminal(line.value);
+      const margin = 10 + perRow * 3 + 2;
+      const beside = `${label.padEnd(LABEL_COLUMNS)} ${value}`;
+      const fits = value === '' || margin + beside.length <= columns;
+      const notes = fits ? [beside] : [label, `  ${value}`];
+      const rows: string[] = [];
+      for (let at = 0; at < Math.max(line.hex.length, notes.length * perRow); at += perRow) {
+        const hex = hexOf(line.hex.slice(at, at + perRow));
+        const start = hex === '' ? ' '.repeat(8) : address(line.offset + at);
+        rows.push(`${start}  ${hex.padEnd(perRow * 3)}  ${notes[at / perRow] ?? ''}`.trimEnd());
+      }
+      return rows.join('\n');
     }
   }
+}
+
+/** Bytes in hexadecimal with a gap after every eight. */
+function hexOf(bytes: readonly string[]): string {
+  const second = bytes.length > 8 ? `  ${bytes.slice(8).join(' ')}` : '';
+  return bytes.slice(0, 8).join(' ') + second;
 }
 
 function address(offset: number): string {

@@ -11,62 +11,64 @@ export class RawJson {
 
   /** `value` as it will look `depth` levels deep in a document: 2 for an element of an array in the top object. */
   static of(value: unknown, depth: number): RawJson {
-    return new RawJson([...pieces(value, depth)].join(''));
+    return new RawJson(textOf(value, depth));
   }
 }
 
 /** A whole document, ending with a newline. Bigints become strings; properties that are undefined are left out. */
 export function jsonText(value: unknown): string {
-  return [...jsonPieces(value)].join('');
+  return `${textOf(value, 0)}\n`;
 }
 
-/** The same document piece by piece, for one too large to be joined in memory. */
+/**
+ * The same document in pieces, for one too large to be joined in memory: the members of the top object, and of those
+ * that are lists each element.
+ */
 export function* jsonPieces(value: unknown): Generator<string> {
-  yield* pieces(value, 0);
-  yield '\n';
-}
-
-function* pieces(value: unknown, depth: number): Generator<string> {
-  if (value instanceof RawJson) {
-    yield value.text;
-  } else if (Array.isArray(value)) {
-    yield* items(value, depth);
-  } else if (typeof value === 'object' && value !== null) {
-    yield* members(value, depth);
-  } else {
-    yield scalar(value);
-  }
-}
-
-function* items(list: readonly unknown[], depth: number): Generator<string> {
-  if (list.length === 0) {
-    yield '[]';
+  if (!isPlainObject(value)) {
+    yield jsonText(value);
     return;
   }
-  let before = '[\n';
-  for (const item of list) {
-    yield before + indent(depth + 1);
-    yield* pieces(item, depth + 1);
-    before = ',\n';
-  }
-  yield `\n${indent(depth)}]`;
-}
-
-function* members(object: object, depth: number): Generator<string> {
-  const entries = Object.entries(object).filter(([, value]) => value !== undefined);
-  if (entries.length === 0) {
-    yield '{}';
-    return;
-  }
-  // By code unit, never by locale: the order must not depend on where the program runs.
-  entries.sort(([a], [b]) => (a < b ? -1 : 1));
   let before = '{\n';
-  for (const [key, value] of entries) {
-    yield `${before}${indent(depth + 1)}${quoted(key)}: `;
-    yield* pieces(value, depth + 1);
+  for (const [key, member] of sortedMembers(value)) {
+    yield `${before}${indent(1)}${quoted(key)}: `;
+    if (Array.isArray(member) && member.length > 0) {
+      let first = true;
+      for (const item of member) {
+        yield `${first ? '[' : ','}\n${indent(2)}${textOf(item, 2)}`;
+        first = false;
+      }
+      yield `\n${indent(1)}]`;
+    } else yield textOf(member, 1);
     before = ',\n';
   }
-  yield `\n${indent(depth)}}`;
+  yield before === '{\n' ? '{}\n' : '\n}\n';
+}
+
+function isPlainObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof RawJson);
+}
+
+/** By code unit, never by locale: the order must not depend on where the program runs. */
+function sortedMembers(object: object): [string, unknown][] {
+  return Object.entries(object)
+    .filter(([, value]) => value !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function textOf(value: unknown, depth: number): string {
+  if (value instanceof RawJson) return value.text;
+  if (typeof value !== 'object' || value === null) return scalar(value);
+  const list = Array.isArray(value);
+  let out = '';
+  if (list) for (const item of value) out += `,\n${indent(depth + 1)}${textOf(item, depth + 1)}`;
+  else {
+    for (const [key, member] of sortedMembers(value)) {
+      out += `,\n${indent(depth + 1)}${quoted(key)}: ${textOf(member, depth + 1)}`;
+    }
+  }
+  const [open, close] = list ? '[]' : '{}';
+  return out === '' ? `${open}${close}` : `${open}${out.slice(1)}\n${indent(depth)}${close}`;
 }
 
 function scalar(value: unknown): string {
@@ -90,7 +92,11 @@ function scalar(value: unknown): string {
 const UNSAFE =
   /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
 
+/** What JSON can hold as it is: nearly every text there is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 function quoted(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   return JSON.stringify(text).replace(UNSAFE, (character) => {
     let escaped = '';
     for (let i = 0; i < character.length; i++) {
@@ -100,6 +106,8 @@ function quoted(text: string): string {
   });
 }
 
+const INDENTS = Array.from({ length: 16 }, (_unused, depth) => '  '.repeat(depth));
+
 function indent(depth: number): string {
-  return '  '.repeat(depth);
+  return INDENTS[depth] ?? '  '.repeat(depth);
 }

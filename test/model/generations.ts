@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The generations of the model: what each is made from and knows of, and its real bytes. What lies where on the
 // spares is in world.ts.
-import { textField } from '../../src/core/bytes';
+import { equalBytes, textField } from '../../src/core/bytes';
 import { decode, encode } from '../../src/core/codec';
 import type { Generation } from '../../src/core/generation';
 import {
@@ -68,7 +68,7 @@ export class Gen {
   readonly #choices: NewGen;
   #bytes: Generation | null;
 
-  /** `made`: the real bytes, where a tool made them out of `parent`: then only DEVICES and the header differ from it. */
+  /** `made`: the real bytes, where a tool made them out of `parent`. */
   constructor(choices: NewGen, made: Generation | null = null) {
     const { parent } = choices;
     this.run = choices.run;
@@ -77,7 +77,7 @@ export class Gen {
     this.value = choices.value;
     this.minCopies = choices.minCopies;
     this.writtenNs = made?.header.writtenNs ?? (parent?.writtenNs ?? CREATED_NS) + 1_000_000_000n;
-    this.remapsOf = made === null ? this : (parent?.remapsOf ?? this);
+    this.remapsOf = made !== null && parent !== null && sameRemaps(made, parent.bytes) ? parent.remapsOf : this;
     this.line = new Set([...(parent?.line ?? []), this]);
     this.informed = new Set([...(parent?.informed ?? []), ...choices.seen, this]);
     this.#choices = choices;
@@ -145,6 +145,10 @@ function bytesOf({ run, sequence, parent, records, value, minCopies }: NewGen, w
   );
   if (generation === null) throw new Error('the model generation does not fit');
   return generation;
+}
+
+function sameRemaps(a: Generation, b: Generation): boolean {
+  return equalBytes(sectionBytes(a, SECTION.remaps), sectionBytes(b, SECTION.remaps));
 }
 
 /** The records of DEVICES in real bytes, to compare with the model's. */

@@ -2,7 +2,7 @@
 // FORMAT.md section 5 once more, over the symbols of the model and without a look at src/core: who wins, which spare has
 // diverged, what is split. The toolkit's decision must be the same in every state.
 import type { Gen } from './generations';
-import type { World } from './world';
+import type { Slot, World } from './world';
 import { COPIES, isInPlace, isWhole, shownBy, slotAt } from './world';
 
 export type Standing = 'current' | 'behind' | 'diverged' | 'absent';
@@ -80,21 +80,25 @@ function max(values: readonly bigint[]): bigint {
   return values.reduce((most, value) => (value > most ? value : most), 0n);
 }
 
-/** A breach of what the format promises, in words; null: all is well. See commit-model.test.ts for what is promised. */
-export function breach(world: World, given: readonly number[], decision: Decision): string | null {
-  const { winner, verdict } = decision;
-  const shown = given.flatMap((spare) => COPIES.flatMap((copy) => shownBy(slotAt(world, spare, copy)) ?? []));
+/**
+ * What the format promises and this decision breaks, in words; null: all is well. No acknowledged generation of which a
+ * trace is to be seen gives way silently, and nothing is called split unless there is a header that the winner's line
+ * can't know of: made by others, or not to be read when the last of that line began.
+ */
+export function breach(world: World, given: readonly number[], { winner, verdict }: Decision): string | null {
   if (winner === null) return null;
-  const unknown = shown.filter((gen) => gen.abandoned || !winner.informed.has(gen));
+  const slots = given.flatMap((spare) => COPIES.map((copy) => slotAt(world, spare, copy)));
+  const known = (slot: Slot): boolean => {
+    const gen = shownBy(slot);
+    return gen === null || (winner.informed.has(gen) && !gen.abandoned && !slot.overlooked);
+  };
   if (verdict === 'split') {
-    return unknown.length > 0 ? null : `split, though sequence ${winner.sequence} knows every header there is`;
+    return slots.every(known) ? `split, though sequence ${winner.sequence} knows every header there is` : null;
   }
-  // Whatever was acknowledged on the way to a header that is still to be seen must be in the winner.
-  for (const gen of shown) {
-    const lost = [...gen.line].find((one) => one.acknowledged && !winner.line.has(one));
-    if (lost !== undefined) {
-      return `sequence ${winner.sequence} run ${winner.run} wins silently over the acknowledged ${lost.sequence} run ${lost.run}`;
-    }
+  for (const gen of new Set(slots.map(shownBy))) {
+    const lost = [...(gen?.line ?? [])].find((one) => one.acknowledged && !winner.line.has(one));
+    if (lost === undefined) continue;
+    return `sequence ${winner.sequence} run ${winner.run} wins silently over the acknowledged ${lost.sequence} run ${lost.run}`;
   }
   return null;
 }

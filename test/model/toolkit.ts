@@ -17,7 +17,7 @@ import { decideSetup } from '../../src/core/setup';
 import { MemoryHost } from '../support/memory-host';
 import { Gen, NOW_NS, recordsIn, SETUP_UUID, spareUuid } from './generations';
 import type { Slot, World } from './world';
-import { COPIES, keyOf, readOf, regionOf, shownOn, slotAt } from './world';
+import { COPIES, keyOf, overlook, readOf, regionOf, shownOn, slotAt, writePart } from './world';
 
 const SPARE_BYTES = 8 * 1024 * 1024;
 
@@ -49,11 +49,30 @@ export function winnerOf(world: World, decision: SetupDecision): Gen | null {
   return gen;
 }
 
-export interface Repair {
+/** A repair with its writes, ready to be carried out any number of times on worlds that look the same. */
+export interface PlannedRepair {
+  readonly given: readonly number[];
   readonly before: SetupDecision;
   readonly plan: RepairPlan;
-  /** The generation that was put back or made; null if nothing was written. */
+  /** Null if nothing is to be written. */
+  readonly prepared: PreparedRepair | null;
+  /** The generation that is put back or made. */
   readonly gen: Gen | null;
+}
+
+/** What dmremap-fsck would do to the spares given. */
+export function planOf(world: World, given: readonly number[], permissions: Permissions): PlannedRepair {
+  const before = examine(world, given);
+  const plan = planRepair(before, permissions);
+  const prepared = plan.kind === 'none' ? null : prepare(world, given, before, plan);
+  if (prepared === null) return { given, before, plan, prepared, gen: null };
+  const gen = plan.kind === 'restore' ? winnerOf(world, before) : adopt(world, given, plan, prepared.generation);
+  if (gen === null) throw new Error('a repair without a generation');
+  for (const place of groupsOf(prepared)) requireBytes(prepared, gen, place, slotAt(world, place.spare, place.copy));
+  return { given, before, plan, prepared, gen };
+}
+
+export interface Outcome {
   readonly cut: boolean;
   /** Groups that an error of the device ended. */
   readonly failed: number;
@@ -63,46 +82,60 @@ export interface Repair {
   readonly steps: number;
 }
 
-export interface RepairOptions {
-  readonly given: readonly number[];
-  readonly permissions: Permissions;
-  /** Steps that still happen before the power goes; null: it stays. */
-  readonly cutAfter: number | null;
-  readonly tears?: boolean;
+export interface Cut {
+  /** Steps that still happen before the power goes. */
+  readonly after: number;
+  /** The header block that is cut is neither the old nor the new one. */
+  readonly tears: boolean;
 }
 
-/** dmremap-fsck -p or -y on the spares given. */
-export function repair(world: World, { given, permissions, cutAfter, tears }: RepairOptions): Repair {
-  const before = examine(world, given);
-  const plan = planRepair(before, permissions);
-  const idle = { before, plan, gen: null, cut: false, failed: 0, held: 0, steps: 0 };
-  if (plan.kind === 'none') return idle;
-  const prepared = prepare(world, given, before, plan);
-  if (prepared === null) return idle;
-  const gen = plan.kind === 'restore' ? winnerOf(world, before) : adopt(world, given, plan, prepared.generation);
-  if (gen === null) throw new Error('a repair without a generation');
-  return { ...idle, gen, ...carryOut(world, prepared, gen, cutAfter, tears === true) };
+const NOTHING_DONE: Outcome = { cut: false, failed: 0, held: 0, steps: 0 };
+
+/** Carries a repair out, on the world it was planned for or one that looks the same. */
+export function carryOut(world: World, planned: PlannedRepair, cut: Cut | null = null): Outcome {
+  const { prepared, gen, plan, given } = planned;
+  if (prepared === null || gen === null) return NOTHING_DONE;
+  if (plan.kind === 'commit') {
+    world.gens.push(gen);
+    overlook(world, given);
+  }
+  return write(world, prepared, gen, cut);
 }
 
-function prepare(world: World, given: readonly number[], decision: SetupDecision, plan: RepairPlan): PreparedRepair | null {
+/** dmremap-fsck with these permissions. */
+export function repair(
+  world: World,
+  given: readonly number[],
+  permissions: Permissions,
+  cut: Cut | null = null,
+): PlannedRepair & Outcome {
+  const planned = planOf(world, given, permissions);
+  return { ...planned, ...carryOut(world, planned, cut) };
+}
+
+function prepare(
+  world: World,
+  given: readonly number[],
+  decision: SetupDecision,
+  plan: RepairPlan,
+): PreparedRepair | null {
   const host = new MemoryHost({ nowNs: NOW_NS, seed: Number(++world.run) });
   for (const spare of given) {
     const path = `/s${spare}`;
     host.addBlock(path, SPARE_BYTES);
     for (const copy of COPIES) {
-      const slot = slotAt(world, spare, copy);
-      const { bytes } = regionOf(slot, spare, copy);
-      host.poke(path, Number(slotOffset(copy)), bytes);
+      const { bytes, gaps } = regionOf(slotAt(world, spare, copy), spare, copy);
       const start = slotOffset(copy);
-      if (slot.unread) host.failReads(path, start, start + BigInt(bytes.length));
+      host.poke(path, Number(start), bytes);
+      if (gaps.length > 0) host.failReads(path, start, start + BigInt(bytes.length));
     }
   }
-  const located = (read: SpareRead): Located => {
-    const { label } = read;
-    return { path: label, kind: 'block', label, base: 0n, length: BigInt(SPARE_BYTES), whole: true, logicalBlockSize: 512 };
+  const located = ({ label }: SpareRead): Located => {
+    const whole = { base: 0n, length: BigInt(SPARE_BYTES), whole: true, logicalBlockSize: 512 };
+    return { path: label, kind: 'block', label, ...whole };
   };
   const examined: Examined = {
-    found: { setupUuid: SETUP_UUID, spares: [], strays: [] },
+    found: { setupUuid: SETUP_UUID, spares: [], strays: [], nameless: [] },
     decision,
     findings: decision.findings,
     locate: (seat) => (seat.spare === null ? null : located(seat.spare.read)),
@@ -110,56 +143,39 @@ function prepare(world: World, given: readonly number[], decision: SetupDecision
   return prepareRepair(host, examined, plan, 'model-fsck');
 }
 
-/** Takes up the new generation of a commit by the toolkit, after holding it against FORMAT.md section 6. */
+/** Takes up the new generation that the toolkit made. */
 function adopt(world: World, given: readonly number[], plan: RepairPlan, bytes: Generation): Gen {
   const base = plan.base?.header;
   const parent = world.gens.find((one) => one.run === base?.runId && one.sequence === base.sequence);
   if (parent === undefined) throw new Error('a commit from a generation that never was');
   const { runId: run, sequence } = bytes.header;
   if (world.gens.some((one) => one.run === run)) throw new Error(`run ${run} is used twice`);
+  const { value, minCopies } = parent;
   const seen = shownOn(world, given);
-  const gen = new Gen(
-    { run, sequence, parent, records: recordsIn(bytes), value: parent.value, minCopies: world.minCopies, seen },
-    bytes,
-  );
-  world.gens.push(gen);
-  return gen;
+  return new Gen({ run, sequence, parent, records: recordsIn(bytes), value, minCopies, seen }, bytes);
 }
 
 class PowerLost extends Error {}
 
-function carryOut(
-  world: World,
-  prepared: PreparedRepair,
-  gen: Gen,
-  cutAfter: number | null,
-  tears: boolean,
-): { cut: boolean; failed: number; held: number; steps: number } {
-  const groups = groupsOf(prepared);
+function write(world: World, prepared: PreparedRepair, gen: Gen, cut: Cut | null): Outcome {
   const done: string[] = [];
-  const outcome = { cut: false, failed: 0, held: 0, steps: 0 };
+  const outcome = { ...NOTHING_DONE };
   const step = (slot: Slot, apply: () => void): boolean => {
-    if (cutAfter !== null && outcome.steps >= cutAfter) throw new PowerLost();
+    if (cut !== null && outcome.steps >= cut.after) throw new PowerLost();
     outcome.steps++;
-    if (slot.dead === 'spoils') slot.devices = null;
-    if (slot.dead !== 'no') return false;
-    slot.unread = false;
-    apply();
-    return true;
+    return writePart(slot, apply);
   };
   try {
-    for (const place of groups) {
-      const { group, spare, copy } = place;
+    for (const { group, spare, copy } of groupsOf(prepared)) {
       if (prepared.precious.has(group) && done.length === 0) {
         outcome.held++;
         continue;
       }
       const slot = slotAt(world, spare, copy);
-      requireBytes(prepared, gen, place, slot);
-      const body = step(slot, () => (slot.devices = gen)) && step(slot, () => (slot.remaps = gen.remapsOf));
-      if (body && tears && outcome.steps === cutAfter) slot.header = null;
-      const whole = body && step(slot, () => Object.assign(slot, { header: gen, place: { spare, copy } }));
-      if (whole) done.push(group);
+      const body =
+        step(slot, () => (slot.devices = gen)) && step(slot, () => (slot.remaps = gen.remapsOf));
+      if (body && cut?.tears === true && outcome.steps === cut.after) slot.header = null;
+      if (body && step(slot, () => Object.assign(slot, { header: gen, place: { spare, copy } }))) done.push(group);
       else outcome.failed++;
     }
   } catch (error) {

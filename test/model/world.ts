@@ -22,6 +22,8 @@ export interface Slot {
   remaps: Gen | null;
   /** Reads of it fail at present. */
   unread: boolean;
+  /** It could not be read when a run began, and was not written since: nobody knows of the header it shows. */
+  overlooked: boolean;
   /** Writes to it fail: `clean` without effect, `spoils` with garbage for sections. */
   dead: 'no' | 'clean' | 'spoils';
 }
@@ -48,7 +50,7 @@ export function newWorld(spares: number, minCopies = 3): World {
 }
 
 function wholeSlot(gen: Gen, spare: number, copy: number): Slot {
-  return { header: gen, place: { spare, copy }, devices: gen, remaps: gen, unread: false, dead: 'no' };
+  return { header: gen, place: { spare, copy }, devices: gen, remaps: gen, unread: false, overlooked: false, dead: 'no' };
 }
 
 /** A world that can be changed without changing this one. Generations are shared; what was acknowledged stays so. */
@@ -71,6 +73,22 @@ export function isWhole(slot: Slot): slot is Slot & { header: Gen } {
 
 export function isInPlace(slot: Slot, spare: number, copy: number): boolean {
   return slot.place.spare === spare && slot.place.copy === copy;
+}
+
+/** A new run begins on these spares, and does not see what it can't read. */
+export function overlook(world: World, spares: readonly number[]): void {
+  for (const spare of spares) for (const slot of world.slots[spare] ?? []) slot.overlooked ||= slot.unread;
+}
+
+/** Writes one part of a slot. False on an error of the device. */
+export function writePart(slot: Slot, apply: () => void): boolean {
+  if (slot.dead === 'spoils') slot.devices = null;
+  if (slot.dead !== 'no') return false;
+  // A drive that is written to has a new sector for a bad one.
+  slot.unread = false;
+  slot.overlooked = false;
+  apply();
+  return true;
 }
 
 /** The generation whose header a slot shows, or null. */

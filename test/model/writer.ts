@@ -6,7 +6,7 @@ import { Gen } from './generations';
 import { decide } from './reference';
 import type { Decision } from './reference';
 import type { Slot, World } from './world';
-import { COPIES, isInPlace, isWhole, shownBy, shownOn, slotAt } from './world';
+import { COPIES, isInPlace, isWhole, overlook, shownBy, shownOn, slotAt, writePart } from './world';
 
 /** The order in which the spares take turns within a commit; FORMAT.md leaves it open. */
 export type Turns = 'together' | 'forward' | 'backward';
@@ -86,6 +86,7 @@ class Writer {
     this.#records = winner.records;
     this.#next = loaded.highest + (loaded.uncertain ? (options.doubtfulStep ?? 2n) : 1n);
     this.#seen = shownOn(world, options.given);
+    overlook(world, options.given);
     this.#places = options.given.flatMap((spare) => COPIES.map((copy) => ({ spare, copy, slot: slotAt(world, spare, copy) })));
     this.#shownAtLoad = new Map(options.given.map((spare) => [spare, highestOn(world, spare)]));
     for (const { slot, spare, copy } of this.#places) {
@@ -194,13 +195,7 @@ class Writer {
     if (this.#isLastStep()) throw new PowerLost();
     this.#options.before?.(this.steps);
     this.steps++;
-    if (slot.dead === 'no') {
-      slot.unread = false;
-      apply();
-      return true;
-    }
-    if (slot.dead === 'spoils') slot.devices = null;
-    return false;
+    return writePart(slot, apply);
   }
 }
 

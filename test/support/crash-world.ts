@@ -107,9 +107,21 @@ async function holdPlain(scene: CrashScene, meaning: string, cut: PowerCutPlan):
 
 /** The same command again: the wanted contents are in force everywhere. */
 async function holdAgain(scene: CrashScene, meaning: string, cut: PowerCutPlan): Promise<void> {
-  const run = await runFsck(scene.host, scene.inputs, scene.options);
+  const { host, inputs, options } = scene;
+  const choose = options.choose == null ? null : await placeOfChoice(scene, meaning);
+  const run = await runFsck(host, inputs, { ...options, choose });
   expect([cut, run.exit & ~1, onlySetup(run).errorsLeft]).toEqual([cut, 0, []]);
   await holdClean(scene, meaning, cut);
+}
+
+/** Where a whole copy of what was chosen lies now: the one that was named may be the one that was being written. */
+async function placeOfChoice({ host, inputs }: CrashScene, meaning: string): Promise<FsckOptions['choose']> {
+  const { decision } = onlySetup(await runFsck(host, inputs, { mode: 'check' })).examined;
+  if (decision.verdict !== 'split' && decision.verdict !== 'partial') return null;
+  const place = decision.candidates.find(({ generation }) => meaningOf(generation) === meaning)?.places[0];
+  const spare = place?.spare.identity?.index;
+  if (place === undefined || spare === undefined) throw new Error('nothing is left of what was chosen');
+  return { spare, copy: place.copyIndex };
 }
 
 async function holdClean({ host, inputs }: CrashScene, meaning: string, cut: PowerCutPlan): Promise<void> {

@@ -218,7 +218,7 @@ describe('annotated dump', () => {
     const generation = firstGeneration({ name: 'a\u001b[2Jb\u202e' });
     const judgement = judgeSlot(region(copyBytes(generation, 0, 0)), 'complete');
     const slot = { copyIndex: 0, region: judgement.region, judgement, verdict: null };
-    const text = [...hexText(slot, styleFor(false))].join('');
+    const text = [...hexText(slot, styleFor(false), 120)].join('');
     expect(text).toContain('name                      a\\x1b[2Jb\\u{202e}');
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
   });
@@ -228,7 +228,7 @@ describe('plain dump', () => {
   const plainOf = (bytes: Uint8Array, gaps: Region['gaps'] = []): string[] => {
     const judgement = judgeSlot(region(bytes, gaps), 'complete');
     const slot = { copyIndex: 0, region: judgement.region, judgement, verdict: null };
-    return [...hexText(slot, styleFor(false))].join('').trimEnd().split('\n');
+    return [...hexText(slot, styleFor(false), 120)].join('').trimEnd().split('\n');
   };
 
   test('of a slot that shows no structure', () => {
