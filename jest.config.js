@@ -22,6 +22,8 @@ const commands = ['cli', 'golden', 'loop', 'package'];
 
 module.exports = {
   testTimeout: 60_000,
+  // All cores: left to itself Jest keeps one free, and on two that means no second worker at all.
+  maxWorkers: '100%',
   reporters: ['default', '<rootDir>/test/support/totals-reporter.js'],
   projects: [
     {

@@ -33,8 +33,20 @@ function run(script, file) {
   script.runInThisContext()(module.exports, require, module, file, dirname(file));
 }
 
+/** More arguments than this are many inputs. */
+const MANY_ARGUMENTS = 100;
+
+/**
+ * Keeps V8's young generation at its first size for a run over many inputs: it would grow to three times the memory
+ * that the run needs, and makes it no faster.
+ */
+function saveMemory() {
+  if (process.argv.length > MANY_ARGUMENTS) require('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
+}
+
 /** Runs dist/COMMAND.js. */
 function launch(command) {
+  saveMemory();
   const file = join(__dirname, '..', 'dist', `${command}.js`);
   let script;
   try {

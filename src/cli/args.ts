@@ -43,7 +43,7 @@ export function parseArgs(spec: CommandSpec, argv: readonly string[]): ParsedArg
   });
   // The tokens leave it nothing to object to; if it does, that is a mistake of ours.
   if (error instanceof Error) throw error;
-  const parsed = new Parsed(table, values, operands);
+  const parsed = new Parsed(table, values, operands, argv);
   checkOptions(spec, table, parsed);
   return parsed;
 }
@@ -100,6 +100,7 @@ class Parsed implements ParsedArgs {
     table: readonly OptionSpec[],
     values: Readonly<Record<string, unknown>>,
     readonly operands: readonly string[],
+    readonly words: readonly string[],
   ) {
     this.#kinds = new Map(table.map((option) => [option.name, option.kind]));
     this.#values = values;

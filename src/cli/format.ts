@@ -214,7 +214,7 @@ export function optionsFrom(args: ParsedArgs): FormatOptions {
     force,
     undo: args.flag('no-undo') ? null : { dir: args.value('undo-dir') },
     tool: TOOLKIT,
-    command: [NAME, '--name', name, '--main', main, ...(force ? ['--force'] : []), ...args.operands],
+    command: [NAME, ...args.words],
   };
 }
 

@@ -229,7 +229,7 @@ function optionsOf(args: ParsedArgs, io: CliIo): FsckOptions {
         )
       : null,
     tool: TOOLKIT,
-    command: [NAME, ...args.operands],
+    command: [NAME, ...args.words],
     undo: !args.flag('no-undo'),
     undoDir: args.value('undo-dir'),
     backup: !args.flag('no-backup'),

@@ -8,7 +8,7 @@ import { jsonText } from '../render/json';
 import { RESTORE_SCHEMA, restoreDocument, restoreFailureDocument, restoreText } from '../render/restore';
 import { styleFor } from '../render/style';
 import { failureText } from './report';
-import type { Binding, CommandSpec, ParsedArgs } from './spec';
+import type { Binding, CommandSpec } from './spec';
 import { TOOLKIT } from './toolkit';
 
 const NAME = 'dmremap-restore';
@@ -95,7 +95,7 @@ export const binding: Binding = {
       force: args.flag('force'),
       undo: args.flag('no-undo') ? null : { dir: args.value('undo-dir') },
       tool: TOOLKIT,
-      command: [NAME, ...givenOptions(args), dump, ...spares],
+      command: [NAME, ...args.words],
       signals: io,
       progress: (done) => {
         io.progress.update(done);
@@ -115,13 +115,3 @@ export const binding: Binding = {
   },
   failureDocument: ({ exitCode, tool, error }) => restoreFailureDocument(exitCode, tool, error),
 };
-
-/** For the journal: how the command was given. */
-function givenOptions(args: ParsedArgs): string[] {
-  const dir = args.value('undo-dir');
-  return [
-    ...(args.flag('force') ? ['--force'] : []),
-    ...(args.flag('no-undo') ? ['--no-undo'] : []),
-    ...(dir === undefined ? [] : ['--undo-dir', dir]),
-  ];
-}

@@ -91,6 +91,8 @@ export interface CommandSpec {
  * program, never in the input. All values are the strings that were typed; nothing is turned into a number.
  */
 export interface ParsedArgs {
+  /** The whole command line as it was typed, without the command: for the undo journal. */
+  readonly words: readonly string[];
   readonly operands: readonly string[];
   flag(name: string): boolean;
   count(name: string): number;

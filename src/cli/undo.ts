@@ -71,7 +71,7 @@ export const binding: Binding = {
       dryRun: args.flag('n'),
       force: args.flag('force'),
       tool: TOOLKIT,
-      command: [NAME, ...(args.flag('force') ? ['--force'] : []), journal],
+      command: [NAME, ...args.words],
       signals: io,
     });
     const { fault } = result;

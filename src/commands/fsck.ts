@@ -10,7 +10,8 @@ import type { Level } from '../core/judge';
 import type { Seat, Verdict } from '../core/model';
 import { shellWord } from '../core/paths';
 import type { Permissions, PlannedCopy, RepairPlan } from '../core/plan';
-import { inCommitOrder, planRepair } from '../core/plan';
+import { oneFirst } from '../core/order';
+import { planRepair } from '../core/plan';
 import { remapTotals } from '../core/totals';
 import type { Host } from '../host/host';
 import type { Examined } from './examine';
@@ -198,7 +199,7 @@ async function askAbout(plan: RepairPlan, person: Person): Promise<RepairPlan> {
   }
   const declined = plan.copies.filter((copy) => !agreed.includes(copy)).map((copy) => copy.needs);
   const withheld = [...new Set([...plan.withheld, ...declined])];
-  return { ...plan, kind: agreed.length === 0 ? 'none' : plan.kind, copies: inCommitOrder(agreed), withheld };
+  return { ...plan, kind: agreed.length === 0 ? 'none' : plan.kind, copies: oneFirst(agreed), withheld };
 }
 
 function reportOf(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Turns a repair plan (core/plan.ts) into writes and has them carried out with backup and undo journal. The plan's
 // permissions were settled before; nothing is asked here.
-import { encodeUtf8, textOf, toHex } from '../core/bytes';
+import { encodeUtf8, equalBytes, textOf, toHex } from '../core/bytes';
 import { commitFrom } from '../core/commit';
 import { slotOffset } from '../core/copies';
 import { dumpDocument } from '../core/dumpform';
@@ -190,6 +190,7 @@ function requireAsJudged(copy: PlannedCopy, located: Located, now: Region): void
   const judged = copy.seat.spare?.slots[copy.copy.copyIndex]?.region;
   if (judged === undefined) return;
   const length = Math.min(judged.bytes.length, now.bytes.length);
+  if (equalBytes(judged.bytes.subarray(0, length), now.bytes.subarray(0, length))) return;
   for (let at = 0; at < length; at++) {
     if (judged.bytes[at] === now.bytes[at]) continue;
     // Medium errors come and go; only bytes that were read both times can have changed.

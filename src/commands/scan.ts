@@ -215,16 +215,19 @@ class Scan {
       handle.sizeBytes > start ? handle.sizeBytes - start : 0n,
       start === 0n,
     );
-    if (this.#take(whole, handle)) return;
-    if (offset === null && this.#takePartitions(path, handle)) return;
+    const headers = headersOf(sourceOf(handle, whole));
+    // A partition at 1 MiB has its copies 0 and 2 where a whole spare has its copies 2 and 3. Who takes them for misplaced
+    // copies of a spare that begins at byte 0 never finds the partition.
+    const itsOwn = headers.some((header, copy) => isEvidence(header) && header.header.copyIndex === copy);
+    if (offset === null && !itsOwn && this.#takePartitions(path, handle)) return;
+    if (this.#take(whole, handle, headers)) return;
     this.#operational = true;
     this.#findings.push(this.#nameOther(path, handle, offset));
   }
 
   /** Takes up a place if it shows any trace of metadata. */
-  #take(located: Located, handle: ReadHandle): boolean {
+  #take(located: Located, handle: ReadHandle, headers: readonly HeaderJudgement[]): boolean {
     const source = sourceOf(handle, located);
-    const headers = COPIES.map((copy) => judgeHeader(readRegion(source, slotOffset(copy), BLOCK_BYTES)));
     const slots = headers.map((header) => (isEvidence(header) ? header.header.setupUuid : null));
     const uuids = new Set(slots.filter((uuid) => uuid !== null));
     if (uuids.size > 1) return this.#takeDisputed(located, source, slots);
@@ -273,7 +276,7 @@ class Scan {
           ...locate(path, handle, partition.start, partition.length, false),
           label: `${path} partition ${partition.number}`,
         };
-        if (!this.#take(located, handle)) continue;
+        if (!this.#take(located, handle, headersOf(sourceOf(handle, located)))) continue;
         taken = true;
         const what = `a spare was found in partition ${partition.number}, at byte ${partition.start}`;
         this.#findings.push(finding('partition-table', { path, what }));
@@ -319,6 +322,10 @@ function ofNoSetup(seen: Omit<Seen, 'setupUuid'>): Seen {
 }
 
 const COPIES = Array.from({ length: COPY_COUNT }, (_unused, copy) => copy);
+
+function headersOf(source: ByteSource): HeaderJudgement[] {
+  return COPIES.map((copy) => judgeHeader(readRegion(source, slotOffset(copy), BLOCK_BYTES)));
+}
 
 function locate(path: string, handle: ReadHandle, base: bigint, length: bigint, whole: boolean): Located {
   const label = whole || base === 0n ? path : `${path} at byte ${base}`;

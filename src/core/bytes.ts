@@ -7,13 +7,15 @@ export const SECTOR_BYTES = 512;
 /** True if every byte of [start, end) is zero. */
 export function isZero(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
   let at = start;
+  // What a short image no longer has is no bytes at all, and so none that are not zero.
+  const stop = Math.min(end, bytes.length);
   // By words where they are aligned: whole slots and megabytes before a spare's data are looked through.
-  if (((bytes.byteOffset + at) & 3) === 0 && end - at >= 16) {
-    const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, (end - at) >>> 2);
+  if (((bytes.byteOffset + at) & 3) === 0 && stop - at >= 16) {
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, (stop - at) >>> 2);
     for (const word of words) if (word !== 0) return false;
     at += words.length * 4;
   }
-  for (; at < end; at++) if (bytes[at] !== 0) return false;
+  for (; at < stop; at++) if (bytes[at] !== 0) return false;
   return true;
 }
 

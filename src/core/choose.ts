@@ -146,14 +146,21 @@ export function highestShown(spare: JudgedSpare, setupUuid: string): bigint {
 }
 
 /**
- * The header that shows that a spare went on without the others, or null if the spare is consistent with the winner:
- * every intact header on it is at or below base_sequence, or of last_run and at or below last_sequence.
+ * The header that shows that a spare went on without the others, or null if the spare is consistent with the record
+ * (FORMAT.md section 5): every intact header on it is at or below base_sequence, or of last_run and at or below
+ * last_sequence. `line`: a generation that is newer than the record, of which the spare may show what its run did until then.
  */
-export function divergence(spare: JudgedSpare, record: DeviceRecord, setupUuid: string): Header | null {
+export function divergence(
+  spare: JudgedSpare,
+  record: DeviceRecord,
+  setupUuid: string,
+  line: Header | null,
+): Header | null {
   for (const { header } of evidenceOf(allRefs([spare]), setupUuid)) {
     const known =
       header.sequence <= record.baseSequence ||
-      (header.runId === record.lastRun && header.sequence <= record.lastSequence);
+      (header.runId === record.lastRun && header.sequence <= record.lastSequence) ||
+      (line !== null && header.runId === line.runId && header.sequence <= line.sequence);
     if (!known) return header;
   }
   return null;

@@ -141,6 +141,7 @@ function damagedState(ref: CopyRef, seat: Omit<Seat, 'copies'>, context: CopyCon
     slotOffset: slotOffset(ref.copyIndex),
     expected: expected === null ? null : imageOf(expected),
     others: others.map(imageOf),
+    forensic: context.level === 'forensic',
   });
   const id = STATE_FINDING[damage.state];
   if (id !== undefined) say(id, { why: damage.why, content: damage.why });

@@ -39,6 +39,8 @@ export interface DamageQuestion {
   readonly expected: KnownImage | null;
   /** Other generations that were seen whole, as they would look in this place. */
   readonly others: readonly KnownImage[];
+  /** Whether details are wanted: comparing forty large copies byte by byte takes longer than repairing them. */
+  readonly forensic: boolean;
 }
 
 export interface Damage {
@@ -70,7 +72,8 @@ export function explainDamage(question: DamageQuestion): Damage {
 }
 
 /** No intact header: zeros, other content, or simply corrupt. */
-function explainHeaderless({ slot, slotOffset, expected }: DamageQuestion, used: number): Damage {
+function explainHeaderless(question: DamageQuestion, used: number): Damage {
+  const { slot, slotOffset } = question;
   const bytes = slot.region.bytes;
   const content = recogniseInSlot(bytes, slotOffset);
   if (content !== undefined) return { state: 'overwritten', why: content.name, details: [] };
@@ -79,7 +82,7 @@ function explainHeaderless({ slot, slotOffset, expected }: DamageQuestion, used:
   return {
     state: 'corrupt',
     why: whyInvalid(slot),
-    details: expected === null ? [] : damagedRanges(bytes, expected),
+    details: damagedRanges(question),
   };
 }
 
@@ -93,22 +96,27 @@ function explainSections(question: DamageQuestion): Damage {
   if (failing.length > 0 && failing.every((section) => isOfOtherGeneration(section, slot, images))) {
     const names = failing.map((section) => sectionName(section.entry.type)).join(', ');
     const why = `the header is of sequence ${slot.header.header?.sequence ?? 0n}, but ${names} ${failing.length > 1 ? 'hold' : 'holds'} bytes of another generation`;
-    return { state: 'torn', why, details: [tornAt(question, failing)] };
+    return { state: 'torn', why, details: question.forensic ? [tornAt(question, failing)] : [] };
   }
-  const inner = expected === null ? [] : damagedRanges(slot.region.bytes, expected);
-  return { state: 'corrupt', why: whyInvalid(slot), details: inner };
+  return { state: 'corrupt', why: whyInvalid(slot), details: damagedRanges(question) };
 }
 
 /**
  * Other content that begins inside a section that fails: a RAID superblock at byte 4096 leaves the header as it is, and
  * would otherwise be written over as mere damage.
  */
-function contentIn(failing: readonly SectionJudgement[], slot: SlotJudgement, slotOffset: bigint): string | null {
+function contentIn(
+  failing: readonly SectionJudgement[],
+  slot: SlotJudgement,
+  slotOffset: bigint,
+): string | null {
   if (failing.length === 0) return null;
   const content = recogniseInSlot(slot.region.bytes, slotOffset);
   if (content === undefined) return null;
   const at = Number(content.offset - slotOffset);
-  return failing.some(({ entry }) => at >= entry.offset && at < entry.offset + entry.length) ? content.name : null;
+  return failing.some(({ entry }) => at >= entry.offset && at < entry.offset + entry.length)
+    ? content.name
+    : null;
 }
 
 /** In one line, the highest level that fails. */
@@ -246,7 +254,9 @@ function tornAt({ slot, expected, others }: DamageQuestion, failing: readonly Se
 const MOST_RANGES = 16;
 
 /** Runs of bytes that differ from what belongs in the place (runs closer than 64 bytes are one). */
-function damagedRanges(bytes: Uint8Array, expected: KnownImage): Finding[] {
+function damagedRanges({ slot, expected, forensic }: DamageQuestion): Finding[] {
+  if (expected === null || !forensic) return [];
+  const { bytes } = slot.region;
   const runs: { start: number; end: number }[] = [];
   const length = Math.min(bytes.length, expected.bytes.length);
   for (let at = 0; at < length; at++) {

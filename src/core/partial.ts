@@ -11,7 +11,7 @@ import {
   makeGeneration,
   sectionBytes,
 } from './generation';
-import { HEALTH, KNOWN_SECTIONS, SECTION } from './layout';
+import { HEALTH, KNOWN_SECTIONS, RETIRED_MAIN_SECTOR, SECTION } from './layout';
 import type { RemapEntry } from './layout';
 import { rulesBroken } from './rules';
 import { findingSpec } from './findings';
@@ -34,7 +34,8 @@ export function acceptedPartial(report: SalvageReport, older: Generation | null)
   const { header } = report;
   const made = makeGeneration(header, parts, report.headerBytes);
   if (made === null || rulesBroken(made).some((one) => findingSpec(one.id).severity === 'error')) return null;
-  return made;
+  // What is made from it descends from the generation that was recovered in part, not from one that was never on a disk.
+  return { ...made, header: { ...made.header, overallCrc: header.overallCrc } };
 }
 
 function partOf(
@@ -77,8 +78,10 @@ function mergedRemaps(
 
 function collide(a: RemapEntry, b: RemapEntry): boolean {
   const overlap = (x: bigint, y: bigint): boolean => x < y + BigInt(b.length) && y < x + BigInt(a.length);
+  // Retired extents have one main_sector in common and claim none; dropped for that, a bad extent would be used again.
+  const live = a.mainSector !== RETIRED_MAIN_SECTOR && b.mainSector !== RETIRED_MAIN_SECTOR;
   return (
-    overlap(a.mainSector, b.mainSector) ||
+    (live && overlap(a.mainSector, b.mainSector)) ||
     (a.spareIndex === b.spareIndex && overlap(a.spareSector, b.spareSector))
   );
 }

@@ -3,6 +3,8 @@
 // Makes no decision about who wins (setup.ts) and writes nothing (src/commands).
 import { nextSequence } from './commit';
 import { sameGeneration } from './judge';
+import { keeping } from './order';
+import type { Treasure } from './order';
 import { acceptedPartial } from './partial';
 import type { FindingId, RepairNeeds } from './findings';
 import { findingSpec } from './findings';
@@ -28,10 +30,7 @@ export interface PlannedCopy {
   /** Why the place is written. */
   readonly finding: FindingId;
   readonly needs: RepairNeeds;
-  /**
-   * The last that this plan leaves, until then, of a generation worth keeping: whole, and of the highest sequence seen or
-   * what the plan starts from. It goes only when a copy of the new generation is whole elsewhere.
-   */
+  /** It holds the last of something: not to be touched until a copy of the plan's generation is whole (order.ts). */
   readonly precious: boolean;
 }
 
@@ -47,7 +46,7 @@ export interface RepairPlan {
   readonly copies: readonly PlannedCopy[];
   /** What is not done for want of permission, or cannot be done; a permission each, without doubles. */
   readonly withheld: readonly RepairNeeds[];
-  /** Why the whole plan is empty although there is damage, or null. */
+  /** Why the plan is empty, or not the one that the damage asks for, or null. */
   readonly refusal: string | null;
 }
 
@@ -78,15 +77,22 @@ function planWinner(decision: SetupDecision, permissions: Permissions): RepairPl
   const base = decision.winner?.generation ?? null;
   if (base === null) return NOTHING;
   const salvaged = decision.winner?.salvage !== null;
+  const restore = planRestore(decision, base, permissions, salvaged);
   const behind = decision.seats.filter((seat) => seat.standing === 'behind');
-  if (behind.length > 0) {
-    const failed = behind.some((seat) => flagsOf(base, seat.index) & DEVICE_FAILED);
-    const needs: RepairNeeds = salvaged || failed ? 'yes' : 'preen';
-    if (grants(permissions, needs)) return planCommit(decision, base, 'spare-behind', needs, permissions);
-    const rest = planRestore(decision, base, permissions, salvaged);
-    return { ...rest, withheld: distinct([...rest.withheld, needs]) };
-  }
-  return planRestore(decision, base, permissions, salvaged);
+  if (behind.length === 0) return restore;
+  const failed = behind.some((seat) => flagsOf(base, seat.index) & DEVICE_FAILED);
+  const needs: RepairNeeds = salvaged || failed ? 'yes' : 'preen';
+  const commit = grants(permissions, needs)
+    ? planCommit(decision, base, 'spare-behind', needs, permissions)
+    : null;
+  // A new generation has other DEVICES: where every place holds something that the salvage can't do without, none could
+  // be the first. The salvaged generation itself can be put back anywhere; the absent spare is for the next run.
+  if (commit?.kind === 'commit' && commit.copies.some((copy) => !copy.precious)) return commit;
+  return {
+    ...restore,
+    withheld: distinct([...restore.withheld, needs]),
+    refusal: commit?.refusal ?? null,
+  };
 }
 
 function planRestore(
@@ -108,10 +114,11 @@ function planRestore(
       else withheld.push(needs);
     }
   }
+  const pieces = decision.winner?.salvage?.pieces ?? [];
   return {
     kind: wanted.length > 0 ? 'restore' : 'none',
     base,
-    copies: inCommitOrder(wanted),
+    copies: keeping(wanted, { generations: [], pieces, expendable: true }),
     withheld: distinct(withheld),
     refusal: null,
   };
@@ -142,7 +149,7 @@ function planCommit(
   if (nextSequence(decision) >= SEQUENCE_LIMIT) {
     return { ...NOTHING, withheld: ['never'], refusal: 'no sequence is left for a new generation' };
   }
-  const copies = keepingTheLast(wanted, base, decision.highestSeen);
+  const copies = keeping(wanted, treasureOf(decision, base));
   const minCopies = contentsOf(base).config.minCopies;
   const most = Math.max(0, ...decision.seats.map((seat) => copies.filter((one) => one.seat === seat).length));
   if (most < minCopies) {
@@ -152,25 +159,14 @@ function planCommit(
   return { kind: 'commit', base, copies, withheld: distinct(withheld), refusal: null };
 }
 
-/**
- * In commit order, with the last whole copy of each generation worth keeping marked and put behind all others: "never the
- * last one" of FORMAT.md section 6, for both sides of a split. Of several such copies one may well be the first to go.
- */
-function keepingTheLast(
-  wanted: readonly PlannedCopy[],
-  base: Generation,
-  highestSeen: bigint,
-): PlannedCopy[] {
-  const kept: Generation[] = [];
-  const lastFirst = inCommitOrder(wanted).reverse();
-  const marked = lastFirst.map((one): PlannedCopy => {
-    const whole = one.seat.spare?.slots[one.copy.copyIndex]?.generation ?? null;
-    if (whole === null || !(one.copy.sequence === highestSeen || sameGeneration(whole, base))) return one;
-    if (kept.some((other) => sameGeneration(other, whole))) return one;
-    kept.push(whole);
-    return { ...one, precious: true };
-  });
-  return inCommitOrder(marked);
+/** What must outlive the first half of a commit: both sides of a split, the best whole copy, what a salvage is made of. */
+function treasureOf({ candidates, highestSeen, winner, partial }: SetupDecision, base: Generation): Treasure {
+  const worth = candidates.filter(
+    ({ generation }, i) =>
+      i === 0 || generation.header.sequence === highestSeen || sameGeneration(generation, base),
+  );
+  const pieces = (winner?.salvage ?? partial)?.pieces ?? [];
+  return { generations: worth.map(({ generation }) => generation), pieces, expendable: partial !== null };
 }
 
 function planChosen(decision: SetupDecision, permissions: Permissions): RepairPlan {
@@ -260,16 +256,6 @@ function isMember(generation: Generation, seat: Seat): boolean {
 
 function flagsOf(generation: Generation, index: number): number {
   return contentsOf(generation).devices[1 + index]?.flags ?? 0;
-}
-
-/**
- * The order of FORMAT.md section 6, over all spares at once: places not known to be good first, then the good ones, and
- * among equals slots 1, 2, 3, 4 and last 0. So the best that is left goes last.
- */
-export function inCommitOrder(copies: readonly PlannedCopy[]): PlannedCopy[] {
-  const rank = (one: PlannedCopy): number => (one.copy.copyIndex === 0 ? 5 : one.copy.copyIndex);
-  const good = (one: PlannedCopy): number => (one.precious ? 2 : one.copy.state === 'valid' ? 1 : 0);
-  return copies.slice().sort((a, b) => good(a) - good(b) || rank(a) - rank(b) || a.seat.index - b.seat.index);
 }
 
 function distinct(needs: readonly RepairNeeds[]): RepairNeeds[] {

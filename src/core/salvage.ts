@@ -9,7 +9,7 @@ import { gapWithin } from './extents';
 import type { Generation, Section } from './generation';
 import { usedDirectory } from './generation';
 import type { HeaderJudgement } from './judge';
-import { badRecordsOf, judgeHeader } from './judge';
+import { badRecordsOf, judgeHeader, sameGenerationHeader } from './judge';
 import type { DirectoryEntry, Header } from './layout';
 import {
   BLOCK_BYTES,
@@ -37,7 +37,8 @@ export interface SectionSalvage {
   readonly entry: DirectoryEntry;
   /** The proven bytes, or null. */
   readonly bytes: Uint8Array | null;
-  readonly from: readonly string[];
+  /** What it was pieced together from: the section as a whole, or each block; of each piece all places that hold it. */
+  readonly pieces: readonly (readonly SalvageSource[])[];
   /** For REMAPS: the best block found for each place (own crc right), whether or not the whole is proven. */
   readonly blocks: readonly (Uint8Array | null)[];
   readonly why: string | null;
@@ -51,8 +52,10 @@ export interface SalvageReport {
   readonly generation: Generation | null;
   /** In words, what is missing or unproven; empty if nothing is. */
   readonly missing: readonly string[];
-  /** Names of the places that contributed. */
+  /** Names of the places that contributed to what is proven. */
   readonly sources: readonly string[];
+  /** The header and every piece of a section that was found, proven or not, each with all the places that hold it. */
+  readonly pieces: readonly (readonly Region[])[];
 }
 
 interface Pool {
@@ -81,14 +84,17 @@ export function salvage(
       generation = { header, headerBytes: judged.bytes.slice(), sections: sections.map(asSection) };
     } else missing.push('the sections together do not pass overall_crc');
   }
-  const names = new Set(sections.flatMap((section) => section.from));
+  const proven = new Set(sections.flatMap(({ bytes, pieces }) => (bytes === null ? [] : pieces.flat())));
+  const headers = pool.filter(({ header: { bytes } }) => sameGenerationHeader(bytes, judged.bytes));
+  const pieces = [headers.map(({ source }) => source), ...sections.flatMap((section) => section.pieces)];
   return {
     header,
     headerBytes: judged.bytes.slice(),
     sections,
     generation,
     missing,
-    sources: sources.map((source) => source.name).filter((name) => names.has(name)),
+    sources: sources.filter((source) => proven.has(source)).map((source) => source.name),
+    pieces: pieces.map((places) => places.map(({ region }) => region)),
   };
 }
 
@@ -125,45 +131,53 @@ function offsetsOf(entry: DirectoryEntry, header: HeaderJudgement): number[] {
 }
 
 function salvageSection(entry: DirectoryEntry, pool: readonly Pool[]): SectionSalvage {
-  const found: { bytes: Uint8Array; from: string[] }[] = [];
+  const found: { bytes: Uint8Array; from: SalvageSource[] }[] = [];
   for (const { source, header } of pool) {
     for (const offset of offsetsOf(entry, header)) {
       const bytes = readable(source.region, offset, entry.length);
       if (bytes === null || crc32(bytes) !== entry.crc || badRecordsOf(entry.type, bytes).length > 0)
         continue;
       const same = found.find((other) => equalBytes(other.bytes, bytes));
-      if (same === undefined) found.push({ bytes, from: [source.name] });
-      else if (!same.from.includes(source.name)) same.from.push(source.name);
+      if (same === undefined) found.push({ bytes, from: [source] });
+      else if (!same.from.includes(source)) same.from.push(source);
     }
   }
   const only = found[0];
   if (found.length === 1 && only !== undefined)
-    return { entry, bytes: only.bytes, from: only.from, blocks: [], why: null };
+    return { entry, bytes: only.bytes, pieces: [only.from], blocks: [], why: null };
   const why =
     found.length === 0 ? 'was found nowhere' : 'was found with two different contents that both match';
-  return { entry, bytes: null, from: [], blocks: [], why };
+  return { entry, bytes: null, pieces: [], blocks: [], why };
 }
 
 interface BlockChoice {
   readonly bytes: Uint8Array;
   readonly sequence: bigint;
-  readonly from: string[];
+  readonly from: SalvageSource[];
+}
+
+/** No bytes lie in no place; but they too have to pass the crc in the header, or the copy made of them would not. */
+function emptySection(entry: DirectoryEntry): SectionSalvage {
+  const none = new Uint8Array(0);
+  const why = entry.crc === crc32(none) ? null : 'is empty, but its crc in the header is not that of no bytes';
+  return { entry, bytes: why === null ? none : null, pieces: [], blocks: [], why };
 }
 
 /** REMAPS: whole where it survives whole, else block by block. */
 function salvageRemaps(header: Header, entry: DirectoryEntry, pool: readonly Pool[]): SectionSalvage {
-  if (entry.length === 0) return { entry, bytes: new Uint8Array(0), from: [], blocks: [], why: null };
+  if (entry.length === 0) return emptySection(entry);
   const whole = salvageSection(entry, pool);
   const blocks = entry.length / BLOCK_BYTES;
   const choices: BlockChoice[][] = [];
   for (let block = 0; block < blocks; block++) choices.push(blockChoices(header, entry, block, blocks, pool));
   const best = choices.map((choice) => choice[0]?.bytes ?? null);
+  const found = choices.flatMap(([choice]) => (choice === undefined ? [] : [choice.from]));
   if (whole.bytes !== null) return { ...whole, blocks: best };
   const lacking = choices.flatMap((choice, block) => (choice.length === 0 ? [block] : []));
   if (lacking.length > 0) {
     const which = `${lacking.slice(0, 8).join(', ')}${lacking.length > 8 ? ', …' : ''}`;
     const why = `lacks ${lacking.length} of ${blocks} blocks (${which})`;
-    return { entry, bytes: null, from: [], blocks: best, why };
+    return { entry, bytes: null, pieces: found, blocks: best, why };
   }
   const match = combine(choices, entry.crc);
   if (match.length === 1 && match[0] !== undefined) {
@@ -174,7 +188,7 @@ function salvageRemaps(header: Header, entry: DirectoryEntry, pool: readonly Poo
     return {
       entry,
       bytes,
-      from: [...new Set(match[0].flatMap((choice) => choice.from))],
+      pieces: match[0].map((choice) => choice.from),
       blocks: best,
       why: null,
     };
@@ -183,7 +197,7 @@ function salvageRemaps(header: Header, entry: DirectoryEntry, pool: readonly Poo
     match.length === 0
       ? 'was found, but no combination of its blocks passes the crc in the header'
       : 'was found with two different contents that both match';
-  return { entry, bytes: null, from: [], blocks: best, why };
+  return { entry, bytes: null, pieces: found, blocks: best, why };
 }
 
 /** Distinct blocks that could be block `index` of this generation, newest first. */
@@ -205,8 +219,8 @@ function blockChoices(
     if (trailer.sequence > header.sequence || trailer.entryCount !== count) continue;
     if (badRecordsOf(SECTION.remaps, bytes).length > 0) continue;
     const same = found.find((other) => equalBytes(other.bytes, bytes));
-    if (same === undefined) found.push({ bytes, sequence: trailer.sequence, from: [source.name] });
-    else same.from.push(source.name);
+    if (same === undefined) found.push({ bytes, sequence: trailer.sequence, from: [source] });
+    else same.from.push(source);
   }
   return found.sort((a, b) => (a.sequence === b.sequence ? 0 : a.sequence > b.sequence ? -1 : 1));
 }

@@ -2,39 +2,20 @@
 // Decides about one setup: puts together identity, choice, salvage, rules and the state of every copy into one
 // decision with findings. Reads nothing, writes nothing, plans nothing.
 import type { Evidence, NewerGeneration } from './choose';
-import {
-  allRefs,
-  candidatesOf,
-  contenders,
-  divergence,
-  evidenceOf,
-  highestShown,
-  isSameGeneration,
-  newerGeneration,
-  winnerOf,
-} from './choose';
+import { allRefs, candidatesOf, contenders, evidenceOf, newerGeneration, winnerOf } from './choose';
 import type { Region } from './extents';
 import { eventFindings, lineageFindings, stateFindings, timeFindings } from './aspects';
 import { copyVerdict } from './copies';
 import type { Finding } from './findings';
 import { compareFindings, finding, findingSpec } from './findings';
-import { damagedIdentity, identify, isEvidenceOf } from './identity';
+import { identify, isEvidenceOf } from './identity';
 import type { Level, SlotJudgement } from './judge';
 import { judgeBeside, judgeSlot } from './judge';
-import type { DeviceRecord } from './layout';
-import { DEVICE_FAILED, DEVICE_RETIRED, SECTOR_BYTES_BIG, SEQUENCE_LIMIT } from './layout';
-import type {
-  CopyRef,
-  CopyVerdict,
-  JudgedSpare,
-  Seat,
-  SetupDecision,
-  SpareRead,
-  Standing,
-  Winner,
-} from './model';
+import { SEQUENCE_LIMIT } from './layout';
+import type { CopyRef, JudgedSpare, Seat, SetupDecision, SpareRead, Winner } from './model';
 import { rulesBroken } from './rules';
 import type { SalvageSource } from './salvage';
+import { absentCopies, seatFindings, seatsOf, splitFindings, yardstickOf } from './seats';
 
 /** What a decision is made from. */
 export interface SetupQuestion {
@@ -74,7 +55,8 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
       findings.push(finding('spare-identity', { path: spare.read.label, candidates }));
     }
   }
-  const { seats, outsiders, duplicates } = seatsOf(question, spares, winner, best);
+  const yardstick = yardstickOf(winner, newer, best);
+  const { seats, outsiders, duplicates } = seatsOf(setupUuid, spares, yardstick);
   findings.push(...duplicates);
   for (const spare of outsiders) {
     if (spare.identity === null) continue;
@@ -83,7 +65,7 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
       finding('spare-not-member', { path: spare.read.label, spareIndex: String(index), spareUuid: uuid }),
     );
   }
-  const split = winner === null || unsupported !== null ? [] : splitFindings(ordered, winner, seats);
+  const split = unsupported !== null ? [] : splitFindings(ordered, winner, seats, yardstick);
   const partial = newer !== null && newer.winner === null;
   if (unsupported !== null) findings.push(unsupported);
   else if (partial) findings.push(...partialFindings(newer, best));
@@ -118,7 +100,7 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
             return copyVerdict({ spare, copyIndex, judgement }, seat, context);
           }),
   }));
-  findings.push(...told.flatMap((seat) => seatFindings(seat, winner)));
+  findings.push(...told.flatMap((seat) => seatFindings(seat, yardstick)));
   findings.push(...told.flatMap((seat) => seat.copies.flatMap((copy) => copy.findings)));
   const highestSeen = evidence.reduce(
     (most, { header }) => (header.sequence > most ? header.sequence : most),
@@ -193,136 +175,6 @@ function partialFindings(newer: NewerGeneration, best: Winner | null): Finding[]
     newer.report?.sections.some((section) => section.bytes !== null && section.entry.length > 0) ?? false;
   if (best === null && !recovered) return [finding('setup-lost', { why: missing })];
   return [finding('setup-partial', { sequence: String(newer.sequence), missing, older })];
-}
-
-interface Seating {
-  readonly seats: readonly Omit<Seat, 'copies'>[];
-  readonly outsiders: readonly JudgedSpare[];
-  readonly duplicates: readonly Finding[];
-}
-
-/** Puts every input on its seat: the spares of the winner's DEVICES, or without a winner the identities seen. */
-function seatsOf(
-  question: SetupQuestion,
-  spares: readonly JudgedSpare[],
-  winner: Winner | null,
-  best: Winner | null,
-): Seating {
-  const { setupUuid } = question;
-  const records = (winner ?? best)?.contents?.devices.slice(1) ?? null;
-  const taken = new Map<number, JudgedSpare>();
-  const outsiders: JudgedSpare[] = [];
-  const duplicates: Finding[] = [];
-  const place = (spare: JudgedSpare, uuid: string, index: number): void => {
-    const sitting = taken.get(index);
-    const record = records?.[index];
-    if (records !== null && record?.deviceUuid !== uuid) outsiders.push(spare);
-    else if (sitting !== undefined) {
-      const fields = {
-        path: sitting.read.label,
-        other: spare.read.label,
-        spareIndex: String(index),
-        spareUuid: uuid,
-      };
-      duplicates.push(finding('spare-duplicate', fields, { spare: index }));
-    } else taken.set(index, spare);
-  };
-  for (const spare of spares)
-    if (spare.identity !== null) place(spare, spare.identity.uuid, spare.identity.index);
-  for (const spare of spares) {
-    // All headers damaged: what they still show is enough for a seat that nobody has, and for nothing else.
-    const shown = spare.identity === null ? damagedIdentity(spare.slots) : null;
-    if (shown === null || shown.setupUuid !== setupUuid || taken.has(shown.index)) continue;
-    if (records !== null && records[shown.index]?.deviceUuid !== shown.uuid) continue;
-    taken.set(shown.index, { ...spare, identity: { uuid: shown.uuid, index: shown.index } });
-  }
-  const indexes =
-    records === null ? [...taken.keys()].sort((a, b) => a - b) : records.map((_record, index) => index);
-  const seats = indexes.map((index) => {
-    const spare = taken.get(index) ?? null;
-    const record = records?.[index];
-    const uuid = record?.deviceUuid ?? spare?.identity?.uuid ?? '';
-    const shown = spare === null ? 0n : highestShown(spare, setupUuid);
-    return {
-      index,
-      uuid,
-      spare,
-      standing: standingOf(spare, record, winner, setupUuid),
-      highestShown: shown,
-    };
-  });
-  return { seats, outsiders, duplicates };
-}
-
-function standingOf(
-  spare: JudgedSpare | null,
-  record: DeviceRecord | undefined,
-  winner: Winner | null,
-  setupUuid: string,
-): Standing {
-  if (record !== undefined && (record.flags & DEVICE_RETIRED) !== 0) return 'retired';
-  if (spare === null) return 'absent';
-  if (record === undefined || winner === null) return 'current';
-  if (divergence(spare, record, setupUuid) !== null) return 'diverged';
-  return record.lastSequence < winner.header.sequence ? 'behind' : 'current';
-}
-
-/** A split: valid copies of the highest sequence that differ, or a spare that went on without the others. */
-function splitFindings(
-  ordered: readonly CopyRef[],
-  winner: Winner,
-  seats: readonly Omit<Seat, 'copies'>[],
-): Finding[] {
-  const rivals = ordered.filter(
-    (ref) =>
-      ref.judgement.header.header?.sequence === winner.header.sequence &&
-      winner.salvage === null &&
-      !isSameGeneration(ref, winner.from),
-  );
-  const diverged = seats.filter((seat) => seat.standing === 'diverged');
-  if (rivals.length === 0 && diverged.length === 0) return [];
-  const name = (ref: CopyRef): string => `spare ${ref.spare.identity?.index ?? '?'} copy ${ref.copyIndex}`;
-  const side = `sequence ${winner.header.sequence} (${name(winner.from)}) would win`;
-  const others = [
-    ...rivals.slice(0, 1).map((ref) => `${name(ref)} has the same sequence with other contents`),
-    ...diverged.map((seat) => `spare ${seat.index} went on by itself to sequence ${seat.highestShown}`),
-  ];
-  return [finding('setup-split', { sides: [side, ...others].join('; ') })];
-}
-
-/** Findings about a spare as a whole. */
-function seatFindings(seat: Seat, winner: Winner | null): Finding[] {
-  const found: Finding[] = [];
-  const record = winner?.contents?.devices[1 + seat.index];
-  if (seat.standing === 'absent') {
-    const known = record === undefined ? '' : ` (${describeRecord(record)})`;
-    found.push(
-      finding('spare-absent', { spare: String(seat.index), uuid: seat.uuid, known }, { spare: seat.index }),
-    );
-  }
-  if (seat.spare === null || winner === null) return found;
-  if (seat.standing === 'behind') {
-    const fields = { sequence: String(seat.highestShown), winner: String(winner.header.sequence) };
-    found.push(finding('spare-behind', fields, { spare: seat.index }));
-  }
-  if (seat.standing === 'diverged' && record !== undefined) {
-    const header = divergence(seat.spare, record, winner.header.setupUuid);
-    const fields = { sequence: String(header?.sequence ?? 0n), run: (header?.runId ?? 0n).toString(16) };
-    found.push(finding('spare-diverged', fields, { spare: seat.index }));
-  }
-  if (seat.standing === 'retired') found.push(finding('spare-retired', {}, { spare: seat.index }));
-  if (record !== undefined && (record.flags & DEVICE_FAILED) !== 0)
-    found.push(finding('spare-failed', {}, { spare: seat.index }));
-  return found;
-}
-
-function describeRecord(record: DeviceRecord): string {
-  const mebibytes = (record.sizeSectors * SECTOR_BYTES_BIG) / 1048576n;
-  return `${mebibytes} MiB, generation ${record.lastSequence} at most`;
-}
-
-function absentCopies(): CopyVerdict[] {
-  return [0, 1, 2, 3, 4].map((copyIndex) => ({ copyIndex, state: 'absent', sequence: null, findings: [] }));
 }
 
 /** Beside broken rules, what no repair can put right. */

@@ -7,11 +7,16 @@
  * finished setup as one string instead of a tree of objects, which would not fit the memory it is allowed.
  */
 export class RawJson {
-  private constructor(readonly text: string) {}
+  /** Bytes and not a string: what was put together from many small strings stays a tree of them, many times its size. */
+  private constructor(private readonly bytes: Buffer) {}
+
+  get text(): string {
+    return this.bytes.toString('utf8');
+  }
 
   /** `value` as it will look `depth` levels deep in a document: 2 for an element of an array in the top object. */
   static of(value: unknown, depth: number): RawJson {
-    return new RawJson(textOf(value, depth));
+    return new RawJson(Buffer.from(textOf(value, depth), 'utf8'));
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Cases of fixtures/defects/absent.ts.
+// The cases of absent.ts in fixtures/defects/.
 import { ABSENT } from '../../fixtures/defects/absent';
 import { describeCases } from '../support/case-runner';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Cases of fixtures/defects/generations.ts.
+// The cases of generations.ts in fixtures/defects/.
 import { GENERATIONS } from '../../fixtures/defects/generations';
 import { describeCases } from '../support/case-runner';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Cases of fixtures/defects/healthy.ts.
+// The cases of healthy.ts in fixtures/defects/.
 import { HEALTHY } from '../../fixtures/defects/healthy';
 import { describeCases } from '../support/case-runner';
 

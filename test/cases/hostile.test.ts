@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Cases of fixtures/defects/hostile.ts.
+// The cases of hostile.ts and hostile-everywhere.ts in fixtures/defects/.
 import { HOSTILE } from '../../fixtures/defects/hostile';
+import { HOSTILE_EVERYWHERE } from '../../fixtures/defects/hostile-everywhere';
 import { describeCases } from '../support/case-runner';
 
-describeCases(HOSTILE);
+describeCases([...HOSTILE, ...HOSTILE_EVERYWHERE]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Cases of fixtures/defects/identity.ts.
+// The cases of identity.ts in fixtures/defects/.
 import { IDENTITY } from '../../fixtures/defects/identity';
 import { describeCases } from '../support/case-runner';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Cases of fixtures/defects/misplaced.ts.
+// The cases of misplaced.ts in fixtures/defects/.
 import { MISPLACED } from '../../fixtures/defects/misplaced';
 import { describeCases } from '../support/case-runner';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Cases of fixtures/defects/one-copy.ts.
+// The cases of one-copy.ts in fixtures/defects/.
 import { ONE_COPY } from '../../fixtures/defects/one-copy';
 import { describeCases } from '../support/case-runner';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Cases of fixtures/defects/overwritten.ts.
+// The cases of overwritten.ts in fixtures/defects/.
 import { OVERWRITTEN } from '../../fixtures/defects/overwritten';
 import { describeCases } from '../support/case-runner';
 

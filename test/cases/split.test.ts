@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Cases of fixtures/defects/split.ts.
+// The cases of split.ts in fixtures/defects/.
 import { SPLIT } from '../../fixtures/defects/split';
 import { describeCases } from '../support/case-runner';
 

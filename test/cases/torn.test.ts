@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Cases of fixtures/defects/torn.ts.
+// The cases of torn.ts in fixtures/defects/.
 import { TORN } from '../../fixtures/defects/torn';
 import { describeCases } from '../support/case-runner';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Cases of fixtures/defects/versions.ts.
+// The cases of versions.ts in fixtures/defects/.
 import { VERSIONS } from '../../fixtures/defects/versions';
 import { describeCases } from '../support/case-runner';
 

@@ -31,6 +31,8 @@ export interface SpareRecord {
   readonly last: bigint;
   readonly base: bigint;
   readonly run: bigint;
+  /** DEVICE_RETIRED and the like; 0 unless told. */
+  readonly flags?: number;
 }
 
 /** What a generation is made with. */
@@ -77,7 +79,8 @@ export class Gen {
     this.value = choices.value;
     this.minCopies = choices.minCopies;
     this.writtenNs = made?.header.writtenNs ?? (parent?.writtenNs ?? CREATED_NS) + 1_000_000_000n;
-    this.remapsOf = made !== null && parent !== null && sameRemaps(made, parent.bytes) ? parent.remapsOf : this;
+    this.remapsOf =
+      made !== null && parent !== null && sameRemaps(made, parent.bytes) ? parent.remapsOf : this;
     this.line = new Set([...(parent?.line ?? []), this]);
     this.informed = new Set([...(parent?.informed ?? []), ...choices.seen, this]);
     this.#choices = choices;
@@ -94,19 +97,30 @@ const SPARE_DATA_START = 10240n;
 const MAIN_SECTORS = 1n << 20n;
 
 function device(role: number, index: number, uuid: string, start: bigint, size: bigint): DeviceRecord {
-  const known = { role, index, deviceUuid: uuid, dataStart: start, dataSectors: size - start, sizeSectors: size };
+  const known = {
+    role,
+    index,
+    deviceUuid: uuid,
+    dataStart: start,
+    dataSectors: size - start,
+    sizeSectors: size,
+  };
   const blocks = { logicalBlockSize: 512, physicalBlockSize: 512 };
   return decode(DEVICE, encode(DEVICE, { ...known, ...blocks, healthScore: 100 }));
 }
 
-function bytesOf({ run, sequence, parent, records, value, minCopies }: NewGen, writtenNs: bigint): Generation {
+function bytesOf(
+  { run, sequence, parent, records, value, minCopies }: NewGen,
+  writtenNs: bigint,
+): Generation {
   const devices = [
     device(0, 0, 'c0000000-0000-4000-8000-000000000001', 0n, MAIN_SECTORS),
-    ...records.map(({ last, base, run: lastRun }, index) => ({
+    ...records.map(({ last, base, run: lastRun, flags = 0 }, index) => ({
       ...device(1, index, spareUuid(index), SPARE_DATA_START, SPARE_SECTORS),
       lastSequence: last,
       baseSequence: base,
       lastRun,
+      flags,
     })),
   ];
   const config = decode(
@@ -121,7 +135,14 @@ function bytesOf({ run, sequence, parent, records, value, minCopies }: NewGen, w
     }),
   );
   const at = BigInt(value % 700) * 8n;
-  const entry = { mainSector: at, spareSector: SPARE_DATA_START + at, length: 8, spareIndex: 0, reason: 1, flags: 0 };
+  const entry = {
+    mainSector: at,
+    spareSector: SPARE_DATA_START + at,
+    length: 8,
+    spareIndex: 0,
+    reason: 1,
+    flags: 0,
+  };
   const none = decode(EVENT, new Uint8Array(EVENT.size));
   const generation = makeGeneration(
     {
@@ -156,8 +177,8 @@ export function recordsIn(generation: Generation): SpareRecord[] {
   const bytes = sectionBytes(generation, SECTION.devices);
   const records: SpareRecord[] = [];
   for (let at = DEVICE.size; at < bytes.length; at += DEVICE.size) {
-    const { lastSequence, baseSequence, lastRun } = decode(DEVICE, bytes, at);
-    records.push({ last: lastSequence, base: baseSequence, run: lastRun });
+    const { lastSequence, baseSequence, lastRun, flags } = decode(DEVICE, bytes, at);
+    records.push({ last: lastSequence, base: baseSequence, run: lastRun, flags });
   }
   return records;
 }

@@ -2,25 +2,38 @@
 // Single states in which a repair could lose something, each with its smallest history. The search for more of them is
 // in commit-model.test.ts.
 import { DEVICE_RETIRED } from '../../src/core/layout';
+import type { SpareRecord } from './generations';
 import { Gen } from './generations';
 import { breach, decide } from './reference';
 import { carryOut, examine, planOf, PREEN, repair, YES } from './toolkit';
 import type { World } from './world';
-import { cloneWorld, COPIES, describe as picture, newWorld, slotAt } from './world';
-import { run } from './writer';
+import { cloneWorld, COPIES, newWorld, slotAt } from './world';
+import type { Rules } from './writer';
+import { AMENDED, AS_WRITTEN, run } from './writer';
 
 /** Copies of the spare that are broken: their sections, their remaps or their header. */
-function damage(world: World, spare: number, part: 'devices' | 'remaps' | 'header', copies: readonly number[] = COPIES): void {
+function damage(
+  world: World,
+  spare: number,
+  part: 'devices' | 'remaps' | 'header',
+  copies: readonly number[] = COPIES,
+): void {
   for (const copy of copies) slotAt(world, spare, copy)[part] = null;
 }
 
 /** All of these spares' copies are of this generation. */
 function put(world: World, gen: Gen, spare: number, copies: readonly number[]): void {
-  for (const copy of copies) Object.assign(slotAt(world, spare, copy), { header: gen, devices: gen, remaps: gen });
+  for (const copy of copies)
+    Object.assign(slotAt(world, spare, copy), { header: gen, devices: gen, remaps: gen });
 }
 
 /** The states that a power cut of the repair can leave, and what each subset of the spares says then. */
-function cutEverywhere(world: World, given: readonly number[], permissions: typeof YES, look: (cut: World, step: number) => void): void {
+function cutEverywhere(
+  world: World,
+  given: readonly number[],
+  permissions: typeof YES,
+  look: (cut: World, step: number) => void,
+): void {
   const planned = planOf(world, given, permissions);
   expect(planned.prepared).not.toBeNull();
   const { steps } = carryOut(cloneWorld(world), planned);
@@ -73,27 +86,13 @@ describe('a power cut in the middle of a repair', () => {
     for (const copy of [0, 1, 2, 3]) slotAt(world, 0, copy).dead = 'spoils';
     slotAt(world, 0, 4).dead = 'spoils';
     const { held } = repair(world, [0], { ...YES, acceptPartial: true });
-    expect(held).toBe(1);
+    // The last place with DEVICES of the newest generation waits too.
+    expect(held).toBe(2);
     expect(slotAt(world, 0, 4)).toMatchObject({ header: old, devices: old });
   });
 });
 
 describe('a repair that is refused in part', () => {
-  test('an absent spare that may not be written to is no reason for a new generation of the others', () => {
-    const world = newWorld(2);
-    run(world, { given: [0], commits: 1, cutAfter: null });
-    for (const copy of [1, 2, 3, 4]) slotAt(world, 1, copy).unread = true;
-    damage(world, 1, 'header', [0]);
-    slotAt(world, 1, 0).unread = false;
-    // Only copy 0 of spare 1 may be written under -p: a commit brings spare 1 back as far as that goes.
-    const { plan } = planOf(world, [0, 1], PREEN);
-    expect(plan.kind).toBe('commit');
-    slotAt(world, 1, 0).unread = true;
-    slotAt(world, 1, 1).unread = false;
-    slotAt(world, 1, 1).header = null;
-    expect(planOf(world, [0, 1], PREEN).plan.copies.some((copy) => copy.seat.index === 1)).toBe(true);
-  });
-
   test('what a commit can not do for want of copies, a restore does as far as it goes', () => {
     const world = newWorld(2, 5);
     run(world, { given: [0], commits: 1, cutAfter: null });
@@ -118,7 +117,9 @@ describe('a spare that went on by itself', () => {
     expect(decide(world, [0, 1]).winner).toBeNull();
     const decision = examine(world, [0, 1]);
     expect(decision.verdict).toBe('split');
-    expect(decision.findings.map((one) => one.id)).toEqual(expect.arrayContaining(['setup-partial', 'setup-split', 'spare-diverged']));
+    expect(decision.findings.map((one) => one.id)).toEqual(
+      expect.arrayContaining(['setup-partial', 'setup-split', 'spare-diverged']),
+    );
     const { plan } = planOf(world, [0, 1], { ...YES, acceptPartial: true });
     expect(plan).toMatchObject({ kind: 'none', withheld: ['choose'] });
   });
@@ -130,13 +131,82 @@ describe('a spare that went on by itself', () => {
     expect(decision).toMatchObject({ verdict: 'partial', uncertain: true });
   });
 
-  test('is told of though it is retired in the winner', () => {
+  test('is told of though the others have retired it, and the choice of a side ends it', () => {
     const world = newWorld(2);
     run(world, { given: [1], commits: 1, cutAfter: null });
-    run(world, { given: [0], commits: 3, cutAfter: null });
+    run(world, { given: [0], commits: 2, cutAfter: null });
+    const retiring = commitOf(world, 0, (record) => ({ ...record, flags: DEVICE_RETIRED }));
+    put(world, retiring, 0, COPIES);
     expect(examine(world, [0, 1]).verdict).toBe('split');
-    expect(DEVICE_RETIRED).toBe(4);
-    expect(breach(world, [0, 1], decide(world, [0, 1]))).toBeNull();
-    expect(picture(world)).toContain('*');
+    const { plan } = repair(world, [0, 1], { ...YES, choose: { spare: 0, copy: 0 } });
+    expect(plan.kind).toBe('commit');
+    const after = examine(world, [0, 1]);
+    expect([after.verdict, after.seats[1]?.standing]).toEqual(['clean', 'retired']);
+  });
+});
+
+/** The generation by which a tool changes the record of spare 1, on spare 0 alone. */
+function commitOf(world: World, spare: number, change: (record: SpareRecord) => SpareRecord): Gen {
+  const parent = slotAt(world, spare, 0).header!;
+  const [run, sequence] = [++world.run, parent.sequence + 1n];
+  const own = { last: sequence, base: parent.sequence, run };
+  const records = parent.records.map((record, index) => (index === spare ? own : change(record)));
+  const { value, minCopies } = parent;
+  const gen = new Gen({ run, sequence, parent, records, value, minCopies, seen: [] });
+  world.gens.push(gen);
+  return gen;
+}
+
+describe('three rules of FORMAT.md section 6 as they stand, and amended', () => {
+  /** Commits by which each spare gets ahead of the other, cut each time; spare 1 loses a header, and goes on by itself. */
+  function overtaken(rules: Rules): string | null {
+    const world = newWorld(2);
+    run(world, { rules, given: [0, 1], commits: 1, turns: 'forward', cutAfter: 3 });
+    run(world, { rules, given: [0, 1], commits: 1, turns: 'backward', cutAfter: 3 });
+    // This one saw the newest header on spare 1, notes it as base_sequence, and gets no further than spare 0.
+    run(world, { rules, given: [0, 1], commits: 1, turns: 'forward', cutAfter: 15 });
+    damage(world, 1, 'header', [1]);
+    expect(run(world, { rules, given: [1], commits: 1, cutAfter: null })).toMatchObject({ refused: null });
+    return breach(world, [0, 1], decide(world, [0, 1]));
+  }
+
+  test('number: two above is not enough, an acknowledged generation passes for one that was known', () => {
+    expect(overtaken(AS_WRITTEN)).toMatch(/wins silently over the acknowledged 3 /);
+    expect(overtaken(AMENDED)).toBeNull();
+  });
+
+  /** A header of the generation that a run goes on from can't be read when it begins, nor be written over. */
+  function missed(rules: Rules): string {
+    const world = newWorld(2);
+    run(world, { rules, given: [0, 1], commits: 1, turns: 'backward', cutAfter: 15 + 3 });
+    const slot = slotAt(world, 1, 1);
+    for (const copy of [0, 2, 3, 4]) put(world, world.gens[0]!, 1, [copy]);
+    Object.assign(slot, { unread: true, dead: 'clean' });
+    run(world, { rules, given: [0, 1], commits: 1, turns: 'forward', cutAfter: null });
+    Object.assign(slot, { unread: false });
+    return decide(world, [0, 1]).verdict;
+  }
+
+  test('base_sequence: without what the loaded generation records, its own header on a spare is taken for a split', () => {
+    expect(missed(AS_WRITTEN)).toBe('split');
+    expect(missed(AMENDED)).toBe('repairable');
+  });
+
+  /** Each cut of a commit that brings spare 1 back, which alone shows a commit that was cut before. */
+  function alone(rules: Rules): Set<string> {
+    const verdicts = new Set<string>();
+    for (let cutAfter = 0; cutAfter <= 30; cutAfter++) {
+      const world = newWorld(2);
+      run(world, { rules, given: [0, 1], commits: 1, turns: 'forward', cutAfter: 18 });
+      run(world, { rules, given: [0], commits: 1, cutAfter: null });
+      run(world, { rules, given: [0, 1], commits: 1, turns: 'forward', cutAfter });
+      verdicts.add(decide(world, [1]).verdict);
+    }
+    return verdicts;
+  }
+
+  test('order: a cut can take from a spare the only whole copy of what it shows as newest', () => {
+    expect(alone(AS_WRITTEN)).toContain('partial');
+    expect(alone(AMENDED)).toEqual(new Set(['repairable', 'clean']));
   });
 });

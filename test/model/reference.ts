@@ -17,7 +17,9 @@ export interface Decision {
 }
 
 export function decide(world: World, given: readonly number[]): Decision {
-  const places = given.flatMap((spare) => COPIES.map((copy) => ({ spare, copy, slot: slotAt(world, spare, copy) })));
+  const places = given.flatMap((spare) =>
+    COPIES.map((copy) => ({ spare, copy, slot: slotAt(world, spare, copy) })),
+  );
   const shown = places.flatMap(({ slot }) => shownBy(slot) ?? []);
   const highest = max(shown.map((gen) => gen.sequence));
   const whole = places.filter(({ slot, spare, copy }) => isWhole(slot) && isInPlace(slot, spare, copy));
@@ -32,7 +34,8 @@ export function decide(world: World, given: readonly number[]): Decision {
   const salvaged = highest > best;
   const only = top.length === 1 ? top[0] : undefined;
   if (salvaged && (only === undefined || !canSalvage(world, given, only))) {
-    const nothing = best === 0n && !places.some(({ slot }) => !slot.unread && (slot.devices ?? slot.remaps) !== null);
+    const nothing =
+      best === 0n && !places.some(({ slot }) => !slot.unread && (slot.devices ?? slot.remaps) !== null);
     return { verdict: nothing ? 'lost' : 'partial', winner: null, standings: nobody, ...facts };
   }
   const rivals = [...new Set(contenders.filter((gen) => gen.sequence === best))];
@@ -65,7 +68,9 @@ function standingOf(world: World, given: readonly number[], spare: number, winne
 }
 
 function canSalvage(world: World, given: readonly number[], wanted: Gen): boolean {
-  const slots = given.flatMap((spare) => COPIES.map((copy) => slotAt(world, spare, copy))).filter((one) => !one.unread);
+  const slots = given
+    .flatMap((spare) => COPIES.map((copy) => slotAt(world, spare, copy)))
+    .filter((one) => !one.unread);
   return slots.some((one) => one.devices === wanted) && slots.some((one) => one.remaps === wanted.remapsOf);
 }
 
@@ -93,7 +98,9 @@ export function breach(world: World, given: readonly number[], { winner, verdict
     return gen === null || (winner.informed.has(gen) && !gen.abandoned && !slot.overlooked);
   };
   if (verdict === 'split') {
-    return slots.every(known) ? `split, though sequence ${winner.sequence} knows every header there is` : null;
+    return slots.every(known)
+      ? `split, though sequence ${winner.sequence} knows every header there is`
+      : null;
   }
   for (const gen of new Set(slots.map(shownBy))) {
     const lost = [...(gen?.line ?? [])].find((one) => one.acknowledged && !winner.line.has(one));

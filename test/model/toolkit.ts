@@ -16,6 +16,7 @@ import type { Permissions, RepairPlan } from '../../src/core/plan';
 import { decideSetup } from '../../src/core/setup';
 import { MemoryHost } from '../support/memory-host';
 import { Gen, NOW_NS, recordsIn, SETUP_UUID, spareUuid } from './generations';
+import { decide } from './reference';
 import type { Slot, World } from './world';
 import { COPIES, keyOf, overlook, readOf, regionOf, shownOn, slotAt, writePart } from './world';
 
@@ -66,9 +67,11 @@ export function planOf(world: World, given: readonly number[], permissions: Perm
   const plan = planRepair(before, permissions);
   const prepared = plan.kind === 'none' ? null : prepare(world, given, before, plan);
   if (prepared === null) return { given, before, plan, prepared, gen: null };
-  const gen = plan.kind === 'restore' ? winnerOf(world, before) : adopt(world, given, plan, prepared.generation);
+  const gen =
+    plan.kind === 'restore' ? winnerOf(world, before) : adopt(world, given, plan, prepared.generation);
   if (gen === null) throw new Error('a repair without a generation');
-  for (const place of groupsOf(prepared)) requireBytes(prepared, gen, place, slotAt(world, place.spare, place.copy));
+  for (const place of groupsOf(prepared))
+    requireBytes(prepared, gen, place, slotAt(world, place.spare, place.copy));
   return { given, before, plan, prepared, gen };
 }
 
@@ -150,9 +153,42 @@ function adopt(world: World, given: readonly number[], plan: RepairPlan, bytes: 
   if (parent === undefined) throw new Error('a commit from a generation that never was');
   const { runId: run, sequence } = bytes.header;
   if (world.gens.some((one) => one.run === run)) throw new Error(`run ${run} is used twice`);
+  requireCommit(world, given, plan, parent, bytes);
   const { value, minCopies } = parent;
   const seen = shownOn(world, given);
   return new Gen({ run, sequence, parent, records: recordsIn(bytes), value, minCopies, seen }, bytes);
+}
+
+/** Number, lineage and records of a commit, as FORMAT.md section 6 has them. */
+function requireCommit(
+  world: World,
+  given: readonly number[],
+  plan: RepairPlan,
+  parent: Gen,
+  { header, sections }: Generation,
+): void {
+  const { highest, uncertain } = decide(world, given);
+  const written = new Set(plan.copies.map((copy) => copy.seat.index));
+  const records = parent.records.map((record, spare) => {
+    if (!written.has(spare)) return record;
+    const shown = shownOn(world, [spare]).map((gen) => gen.sequence);
+    return { last: header.sequence, base: shown.reduce((a, b) => (a > b ? a : b), 0n), run: header.runId };
+  });
+  expect({
+    sequence: header.sequence,
+    isLater: header.writtenNs > parent.writtenNs,
+    isOfParent: header.parentCrc === parent.bytes.header.overallCrc,
+    records: recordsIn({ header, headerBytes: new Uint8Array(0), sections }).map(({ last, base, run }) => ({
+      last,
+      base,
+      run,
+    })),
+  }).toEqual({
+    sequence: highest + (uncertain ? 2n : 1n),
+    isLater: true,
+    isOfParent: true,
+    records: records.map(({ last, base, run }) => ({ last, base, run })),
+  });
 }
 
 class PowerLost extends Error {}
@@ -172,10 +208,10 @@ function write(world: World, prepared: PreparedRepair, gen: Gen, cut: Cut | null
         continue;
       }
       const slot = slotAt(world, spare, copy);
-      const body =
-        step(slot, () => (slot.devices = gen)) && step(slot, () => (slot.remaps = gen.remapsOf));
+      const body = step(slot, () => (slot.devices = gen)) && step(slot, () => (slot.remaps = gen.remapsOf));
       if (body && cut?.tears === true && outcome.steps === cut.after) slot.header = null;
-      if (body && step(slot, () => Object.assign(slot, { header: gen, place: { spare, copy } }))) done.push(group);
+      if (body && step(slot, () => Object.assign(slot, { header: gen, place: { spare, copy } })))
+        done.push(group);
       else outcome.failed++;
     }
   } catch (error) {

@@ -50,7 +50,15 @@ export function newWorld(spares: number, minCopies = 3): World {
 }
 
 function wholeSlot(gen: Gen, spare: number, copy: number): Slot {
-  return { header: gen, place: { spare, copy }, devices: gen, remaps: gen, unread: false, overlooked: false, dead: 'no' };
+  return {
+    header: gen,
+    place: { spare, copy },
+    devices: gen,
+    remaps: gen,
+    unread: false,
+    overlooked: false,
+    dead: 'no',
+  };
 }
 
 /** A world that can be changed without changing this one. Generations are shared; what was acknowledged stays so. */
@@ -97,9 +105,9 @@ export function shownBy(slot: Slot): Gen | null {
 }
 
 export function shownOn(world: World, spares: readonly number[]): Gen[] {
-  return [...new Set(spares.flatMap((spare) => COPIES.map((copy) => shownBy(slotAt(world, spare, copy)))))].filter(
-    (gen) => gen !== null,
-  );
+  return [
+    ...new Set(spares.flatMap((spare) => COPIES.map((copy) => shownBy(slotAt(world, spare, copy))))),
+  ].filter((gen) => gen !== null);
 }
 
 const numbers = new Map<Gen, number>();
@@ -146,7 +154,8 @@ function makeRegion(slot: Slot): Region {
     if (section.type === 1) bytes.fill(0, BLOCK_BYTES, SECTION_OFFSET[5]);
     if (section.type < 5) bytes.set(section.bytes, section.offset);
   }
-  for (const section of slot.remaps?.bytes.sections ?? []) if (section.type === 5) bytes.set(section.bytes, section.offset);
+  for (const section of slot.remaps?.bytes.sections ?? [])
+    if (section.type === 5) bytes.set(section.bytes, section.offset);
   return { bytes, gaps: [] };
 }
 
@@ -163,7 +172,15 @@ function headerBytes({ header, place }: Slot): Uint8Array {
 let pattern: Gen | null = null;
 function worldless(at: { spareIndex: number; spareUuid: string; copyIndex: number }): Uint8Array {
   const record = { last: 1n, base: 0n, run: 1n };
-  pattern ??= new Gen({ run: 1n, sequence: 1n, parent: null, records: [record], value: 0, minCopies: 3, seen: [] });
+  pattern ??= new Gen({
+    run: 1n,
+    sequence: 1n,
+    parent: null,
+    records: [record],
+    value: 0,
+    minCopies: 3,
+    seen: [],
+  });
   return encodeHeader(pattern.bytes, at);
 }
 
@@ -175,7 +192,8 @@ export function readOf(world: World, spare: number): SpareRead {
 
 /** In short, for messages: header/devices/remaps by sequence, slot by slot. */
 export function describe(world: World): string {
-  const name = (gen: Gen | null): string => (gen === null ? 'x' : `${gen.sequence}r${gen.run}${gen.acknowledged ? '*' : ''}`);
+  const name = (gen: Gen | null): string =>
+    gen === null ? 'x' : `${gen.sequence}r${gen.run}${gen.acknowledged ? '*' : ''}`;
   const slot = (one: Slot): string =>
     `${isWhole(one) ? name(one.header) : `${name(one.header)}/${name(one.devices)}/${name(one.remaps)}`}${one.unread ? '?' : ''}${one.dead === 'no' ? '' : '!'}`;
   return world.slots.map((spare, index) => `spare ${index}: ${spare.map(slot).join(' ')}`).join('\n');

@@ -11,6 +11,25 @@ import { COPIES, isInPlace, isWhole, overlook, shownBy, shownOn, slotAt, writePa
 /** The order in which the spares take turns within a commit; FORMAT.md leaves it open. */
 export type Turns = 'together' | 'forward' | 'backward';
 
+/**
+ * Three rules of FORMAT.md section 6, as they stand there (the defaults) and as they would have to be for what
+ * hazards.test.ts shows to be no longer possible.
+ */
+export interface Rules {
+  /**
+   * The first sequence after a load that left a doubt: two above the highest that was seen, or the time (as long as it is
+   * higher), which no earlier load in doubt can have reached.
+   */
+  readonly numbering?: 'plus-two' | 'clock';
+  /** base_sequence: what the spare showed at load; or that, and what the generation that was loaded has as last_sequence. */
+  readonly base?: 'shown' | 'shown-or-recorded';
+  /** The copies of a spare: those not known to be good first; or those that are not whole, then by sequence. */
+  readonly order?: 'known-good' | 'by-sequence';
+}
+
+export const AS_WRITTEN: Rules = { numbering: 'plus-two', base: 'shown', order: 'known-good' };
+export const AMENDED: Rules = { numbering: 'clock', base: 'shown-or-recorded', order: 'by-sequence' };
+
 export interface RunOptions {
   readonly given: readonly number[];
   /** Commits, the one at activation included. */
@@ -20,10 +39,7 @@ export interface RunOptions {
   /** A header block that is cut while it is written is neither the old nor the new one. */
   readonly tears?: boolean;
   readonly turns?: Turns;
-  readonly order?: 'known-good' | 'by-sequence';
-  readonly base?: 'shown' | 'shown-or-recorded';
-  /** How far the first commit jumps after a load that left a doubt; FORMAT.md says 2. */
-  readonly doubtfulStep?: bigint;
+  readonly rules?: Rules;
   /** Called before each step, to break things in mid-run. */
   readonly before?: (step: number) => void;
 }
@@ -65,6 +81,7 @@ class Writer {
   steps = 0;
   readonly #world: World;
   readonly #options: RunOptions;
+  readonly #rules: Rules;
   readonly #run: bigint;
   readonly #places: readonly Place[];
   readonly #shownAtLoad: ReadonlyMap<number, bigint>;
@@ -84,10 +101,16 @@ class Writer {
     this.#run = ++world.run;
     this.#current = winner;
     this.#records = winner.records;
-    this.#next = loaded.highest + (loaded.uncertain ? (options.doubtfulStep ?? 2n) : 1n);
+    this.#rules = { ...AS_WRITTEN, ...options.rules };
+    this.#next = loaded.highest + (loaded.uncertain ? 2n : 1n);
+    // The model's clock: a million commits from one run to the next.
+    const now = world.run * 1_000_000n;
+    if (this.#rules.numbering === 'clock' && loaded.uncertain && now > this.#next) this.#next = now;
     this.#seen = shownOn(world, options.given);
     overlook(world, options.given);
-    this.#places = options.given.flatMap((spare) => COPIES.map((copy) => ({ spare, copy, slot: slotAt(world, spare, copy) })));
+    this.#places = options.given.flatMap((spare) =>
+      COPIES.map((copy) => ({ spare, copy, slot: slotAt(world, spare, copy) })),
+    );
     this.#shownAtLoad = new Map(options.given.map((spare) => [spare, highestOn(world, spare)]));
     for (const { slot, spare, copy } of this.#places) {
       if (isWhole(slot) && slot.header === winner && isInPlace(slot, spare, copy)) this.#good.add(slot);
@@ -102,7 +125,9 @@ class Writer {
     this.#seen.push(gen);
     if (this.#most(writable) < this.#world.minCopies) return false;
     const written: Place[] = [];
-    const queues = this.#options.given.map((spare) => this.#inOrder(writable.filter((place) => place.spare === spare)));
+    const queues = this.#options.given.map((spare) =>
+      this.#inOrder(writable.filter((place) => place.spare === spare)),
+    );
     for (;;) {
       const place = this.#take(queues, written.length > 0);
       if (place === null) break;
@@ -121,7 +146,7 @@ class Writer {
     this.#records = this.#records.map((record, spare) => {
       if (!writable.some((place) => place.spare === spare)) return record;
       const shown = this.#shownAtLoad.get(spare) ?? 0n;
-      const atLoad = this.#options.base === 'shown-or-recorded' && record.last > shown ? record.last : shown;
+      const atLoad = this.#rules.base === 'shown-or-recorded' && record.last > shown ? record.last : shown;
       const base = record.run === this.#run ? record.base : atLoad;
       return { last: sequence, base, run: this.#run };
     });
@@ -137,13 +162,16 @@ class Writer {
   }
 
   #most(places: readonly Place[]): number {
-    return Math.max(0, ...this.#options.given.map((spare) => places.filter((place) => place.spare === spare).length));
+    return Math.max(
+      0,
+      ...this.#options.given.map((spare) => places.filter((place) => place.spare === spare).length),
+    );
   }
 
   /** Copies not known to be good first, then the good ones, and among equals 1, 2, 3, 4 and last 0. */
   #inOrder(places: readonly Place[]): Place[] {
     const good = ({ slot }: Place): bigint => {
-      if (this.#options.order === 'known-good') return this.#good.has(slot) ? 1n : 0n;
+      if (this.#rules.order === 'known-good') return this.#good.has(slot) ? 1n : 0n;
       return isWhole(slot) ? slot.header.sequence : 0n;
     };
     const rank = ({ copy }: Place): number => (copy === 0 ? 5 : copy);
@@ -161,7 +189,10 @@ class Writer {
     const turns = this.#options.turns ?? 'together';
     if (turns === 'forward') return queues[0];
     if (turns === 'backward') return queues[queues.length - 1];
-    return queues.reduce<Place[] | undefined>((most, queue) => (most === undefined || queue.length > most.length ? queue : most), undefined);
+    return queues.reduce<Place[] | undefined>(
+      (most, queue) => (most === undefined || queue.length > most.length ? queue : most),
+      undefined,
+    );
   }
 
   /** The only whole copy of the highest sequence that is shown anywhere. */
@@ -170,7 +201,9 @@ class Writer {
     if (header === null || !isWhole(slot)) return false;
     const shown = this.#places.map((place) => shownBy(place.slot)).filter((gen) => gen !== null);
     if (shown.some((gen) => gen.sequence > header.sequence)) return false;
-    return !this.#places.some((place) => place.slot !== slot && isWhole(place.slot) && place.slot.header === header);
+    return !this.#places.some(
+      (place) => place.slot !== slot && isWhole(place.slot) && place.slot.header === header,
+    );
   }
 
   /** Sections, flush, header. False on an error of the device. */

@@ -2,6 +2,7 @@
 // Spares as five slots of bytes, judged and planned for by the core alone: no files, no host. For properties and fuzzing
 // that look at many thousands of them.
 import { crc32 as zlibCrc32 } from 'node:zlib';
+import './engines';
 import type { Gap } from '../../src/core/extents';
 import type { CopyPlace, Generation } from '../../src/core/generation';
 import { contentsOf, encodeCopy } from '../../src/core/generation';
@@ -26,9 +27,13 @@ export interface BenchSpare {
   readonly gaps?: readonly (readonly Gap[])[];
 }
 
+const uuids = new WeakMap<Generation, readonly string[]>();
+
 /** The place of a copy of this generation. */
 export function placeOf(generation: Generation, spareIndex: number, copyIndex: number): CopyPlace {
-  const spareUuid = contentsOf(generation).devices[1 + spareIndex]?.deviceUuid;
+  const known = uuids.get(generation) ?? contentsOf(generation).devices.slice(1).map((one) => one.deviceUuid);
+  uuids.set(generation, known);
+  const spareUuid = known[spareIndex];
   if (spareUuid === undefined) throw new RangeError(`no spare ${spareIndex}`);
   return { spareIndex, spareUuid, copyIndex };
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A machine in memory with the spares of a setup on it, and dmremap-fsck and dmremap-undo run on it as functions, past
 // the command line: for tests that run them thousands of times. Cases in words are in case-runner.ts.
+import './engines';
 import { fsck } from '../../src/commands/fsck';
 import type { FsckOptions, FsckSummary, SetupReport } from '../../src/commands/fsck';
 import { runUndo } from '../../src/commands/undo';
