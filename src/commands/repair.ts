@@ -2,7 +2,7 @@
 // Turns a repair plan (core/plan.ts) into writes and has them carried out with backup and undo journal. The plan's
 // permissions were settled before; nothing is asked here.
 import { encodeUtf8, equalBytes, textOf, toHex } from '../core/bytes';
-import { commitFrom } from '../core/commit';
+import { commitFrom, laterThan } from '../core/commit';
 import { slotOffset } from '../core/copies';
 import { dumpDocument } from '../core/dumpform';
 import { gapWithin, readRegion } from '../core/extents';
@@ -115,10 +115,12 @@ function newGeneration(host: Host, examined: Examined, plan: RepairPlan, writer:
   if (plan.base === null) return null;
   const { decision } = examined;
   const seats = [...new Set(plan.copies.map((copy) => copy.seat))];
+  // Newer than the side that is given up too, even if its clock ran ahead.
+  const newest = (decision.winner ?? decision.partial)?.header.writtenNs ?? 0n;
   const facts = {
     highestSeen: decision.highestSeen,
     uncertain: decision.uncertain,
-    now: host.now(),
+    now: laterThan(newest, host.now()),
     writer,
     present: seats.map(({ index, highestShown }) => ({ index, highestShown })),
     degraded: decision.seats.some((seat) => seat.standing !== 'retired' && !seats.includes(seat)),

@@ -55,7 +55,7 @@ export function commitFrom(base: Generation, facts: CommitFacts): Generation | n
   return makeGeneration(
     {
       sequence,
-      writtenNs: facts.now > header.writtenNs ? facts.now : header.writtenNs + 1n,
+      writtenNs: laterThan(header.writtenNs, facts.now),
       createdNs: header.createdNs,
       parentCrc: header.overallCrc,
       state: state >>> 0,
@@ -67,4 +67,13 @@ export function commitFrom(base: Generation, facts: CommitFacts): Generation | n
     parts,
     base.headerBytes,
   );
+}
+
+/** The field has 64 bits: after the last of all times comes none. */
+const LATEST_NS = (1n << 64n) - 1n;
+
+/** `now`, or where the clock is behind `before` a nanosecond after that. */
+export function laterThan(before: bigint, now: bigint): bigint {
+  if (now > before) return now;
+  return before < LATEST_NS ? before + 1n : LATEST_NS;
 }

@@ -180,7 +180,7 @@ export function inputFindingsText(summary: FsckSummary, options: FsckTextOptions
 export function unopenedText(summary: FsckSummary, command: string): string {
   return summary.findings
     .filter((one) => one.id === 'input-unopened')
-    .map((one) => `${command}: ${forTerminal(findingMessage(one))}\n`)
+    .map((one) => `${command}: ${forTerminal(findingMessage(one))} [${one.id}]\n`)
     .join('');
 }
 

@@ -5,9 +5,6 @@ import type { DefectCase, Outcome } from '../../fixtures/case';
 import { ALL_CASES, casesByKind } from '../../fixtures';
 import { FINDINGS } from '../../src/core/findings';
 
-/** Findings that only a run over other inputs than spares can tell; where they are tested instead. */
-const ELSEWHERE: readonly string[] = [];
-
 function outcomesOf(one: DefectCase): Outcome[] {
   return [one.preen, one.yes, ...(one.more ?? []).map(({ then }) => then)];
 }
@@ -25,11 +22,13 @@ function findingsOf(one: DefectCase): string[] {
 
 test('every finding is found in some case', () => {
   const found = new Set(ALL_CASES.flatMap(findingsOf));
-  expect(Object.keys(FINDINGS).filter((id) => !found.has(id) && !ELSEWHERE.includes(id))).toEqual([]);
+  expect(Object.keys(FINDINGS).filter((id) => !found.has(id))).toEqual([]);
 });
 
 test('every state of a copy is found in some case', () => {
-  const states = new Set(ALL_CASES.flatMap(({ found }) => found.setups.flatMap(({ states = {} }) => Object.values(states))));
+  const states = new Set(
+    ALL_CASES.flatMap(({ found }) => found.setups.flatMap(({ states = {} }) => Object.values(states))),
+  );
   // What is not told of is valid.
   expect([...states, 'valid'].sort()).toEqual([
     'absent',

@@ -143,7 +143,25 @@ describe('a spare that went on by itself', () => {
     const after = examine(world, [0, 1]);
     expect([after.verdict, after.seats[1]?.standing]).toEqual(['clean', 'retired']);
   });
+
+  test('or two that wrote to one spare: either can be chosen, and its last whole copy is not the first to go', () => {
+    for (const copy of [0, 3]) {
+      const world = newWorld(1);
+      const [first, second] = [commitOf(world, 0, same), commitOf(world, 0, same)];
+      put(world, first, 0, [0, 1, 2]);
+      put(world, second, 0, [3, 4]);
+      expect(examine(world, [0]).verdict).toBe('split');
+      const chosen = { ...YES, choose: { spare: 0, copy } };
+      cutEverywhere(world, [0], chosen, (cut) => {
+        repair(cut, [0], chosen);
+        const { verdict, winner } = decide(cut, [0]);
+        expect([verdict, winner?.line.has(copy === 0 ? first : second)]).toEqual(['clean', true]);
+      });
+    }
+  });
 });
+
+const same = (record: SpareRecord): SpareRecord => record;
 
 /** The generation by which a tool changes the record of spare 1, on spare 0 alone. */
 function commitOf(world: World, spare: number, change: (record: SpareRecord) => SpareRecord): Gen {
@@ -151,8 +169,8 @@ function commitOf(world: World, spare: number, change: (record: SpareRecord) => 
   const [run, sequence] = [++world.run, parent.sequence + 1n];
   const own = { last: sequence, base: parent.sequence, run };
   const records = parent.records.map((record, index) => (index === spare ? own : change(record)));
-  const { value, minCopies } = parent;
-  const gen = new Gen({ run, sequence, parent, records, value, minCopies, seen: [] });
+  const { minCopies } = parent;
+  const gen = new Gen({ run, sequence, parent, records, value: ++world.value, minCopies, seen: [] });
   world.gens.push(gen);
   return gen;
 }

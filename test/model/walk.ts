@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A random history of a setup: runs of a writer, repairs, power cuts at any step, spares that come and go, copies that
 // break. Everything follows from the seed. What must hold on the way is in agreement.ts.
+import { sameGeneration } from '../../src/core/judge';
 import { prng } from '../support/prng';
 import { fault, needsSalvage, subsets, unrepaired } from './agreement';
 import { decide } from './reference';
@@ -135,7 +136,16 @@ class Walker {
       gen.abandoned = true;
       gen.acknowledged = false;
     }
-    return unrepaired(this.#world, before, done, () => repair(this.#world, given, permissions));
+    return unrepaired(this.#world, before, done, () => {
+      // The copy that was named may be the one that the cut has hit; its side is still there.
+      const left = examine(this.#world, given).candidates.find((one) =>
+        sameGeneration(one.generation, generation),
+      );
+      const [whole] = left?.places ?? [];
+      const again =
+        whole === undefined ? choose : { spare: whole.spare.identity?.index ?? 0, copy: whole.copyIndex };
+      repair(this.#world, given, { ...YES, choose: again });
+    });
   }
 
   #unreadIsNewer(given: readonly number[], { highest }: Decision): boolean {

@@ -2,10 +2,11 @@
 // Holds the cases of fixtures/ to their word, on a machine in memory: what -n finds, what -p and -y do, that the second
 // pass is clean, and that an undo gives back every byte. The cases themselves are in fixtures/defects/.
 import type { DefectCase, Outcome, World } from '../../fixtures/case';
+import { binding as fsck } from '../../src/cli/fsck';
 import { binding as undo } from '../../src/cli/undo';
 import { complete, findingsOf, foundIn, notesOf, runFsck, statesOf, withoutKnown } from './case-documents';
 import type { FsckDocument, SetupDocument } from './case-documents';
-import { hashes, hashOfBytes, inputPath, machineOf } from './case-machine';
+import { givenPaths, hashes, hashOfBytes, inputPath, machineOf } from './case-machine';
 import { holdWriteOrder } from './case-writes';
 import type { MemoryHost } from './memory-host';
 import { runBinding } from './run-binding';
@@ -29,6 +30,7 @@ export async function holdCheck(one: DefectCase): Promise<void> {
     expect(messages.join('\n')).toMatch(pattern);
   }
   await holdLevels(one, host, world);
+  await holdText(one, host, world, words);
   expect(host.log).toEqual([]);
 }
 
@@ -52,6 +54,25 @@ async function holdForensic(
   const told = one.forensic.includes('lineage') ? notes : notes.filter((note) => note !== 'lineage');
   expect(told.sort()).toEqual([...one.forensic].sort());
   return document;
+}
+
+/** For people: the same exit status, and nothing that a terminal would obey. */
+async function holdText(
+  one: DefectCase,
+  host: MemoryHost,
+  world: World,
+  words: readonly string[],
+): Promise<void> {
+  const { status, out, err } = await runBinding(fsck, host, ['-v', ...words, ...givenPaths(world)]);
+  expect(status).toBe(one.found.exit);
+  expect(out + err).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  const told = [...one.found.setups.flatMap(({ findings = [] }) => findings), ...(one.found.inputs ?? [])];
+  for (const note of told) {
+    const id = note.split(' ')[0] ?? '';
+    // What cannot be opened is no result but a diagnosis.
+    if (id === 'input-unopened') expect(err).toContain('dmremap-fsck: ');
+    else expect(out).toContain(`[${id}]`);
+  }
 }
 
 async function holdLevels(one: DefectCase, host: MemoryHost, world: World): Promise<void> {
