@@ -41,7 +41,8 @@ const MANY_ARGUMENTS = 100;
  * that the run needs, and makes it no faster.
  */
 function saveMemory() {
-  if (process.argv.length > MANY_ARGUMENTS) require('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
+  if (process.argv.length > MANY_ARGUMENTS)
+    require('node:v8').setFlagsFromString('--semi-space-growth-factor=1');
 }
 
 /** Runs dist/COMMAND.js. */

@@ -11,6 +11,7 @@ import {
   HEADER,
   HEALTH,
   MAGIC,
+  MAX_SPARES,
   REMAP_BLOCK_MAGIC,
   SECTION,
   SECTION_OFFSET,
@@ -72,6 +73,8 @@ function votes(slots: readonly SlotJudgement[], setupUuid: string): Vote[] {
     // A copy in the wrong slot is no witness of what the device is.
     if (!isEvidenceOf(slot.header, setupUuid) || slot.header.header.copyIndex !== copyIndex) return;
     const { spareUuid: uuid, spareIndex: index } = slot.header.header;
+    // A right checksum over an index that no spare has.
+    if (index >= MAX_SPARES) return;
     const key = `${uuid} ${index}`;
     const vote = found.get(key) ?? { identity: { uuid, index }, valid: 0, good: 0 };
     vote.good++;
@@ -124,7 +127,7 @@ export function damagedIdentity(slots: readonly SlotJudgement[]): (Identity & { 
   let found: (Identity & { setupUuid: string }) | null = null;
   for (const slot of slots) {
     const { state, header, magicOk } = slot.header;
-    if (state !== 'bad' || header === null || !magicOk) continue;
+    if (state !== 'bad' || header === null || !magicOk || header.spareIndex >= MAX_SPARES) continue;
     const seen = { uuid: header.spareUuid, index: header.spareIndex, setupUuid: header.setupUuid };
     if (
       found !== null &&

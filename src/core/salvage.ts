@@ -159,7 +159,8 @@ interface BlockChoice {
 /** No bytes lie in no place; but they too have to pass the crc in the header, or the copy made of them would not. */
 function emptySection(entry: DirectoryEntry): SectionSalvage {
   const none = new Uint8Array(0);
-  const why = entry.crc === crc32(none) ? null : 'is empty, but its crc in the header is not that of no bytes';
+  const why =
+    entry.crc === crc32(none) ? null : 'is empty, but its crc in the header is not that of no bytes';
   return { entry, bytes: why === null ? none : null, pieces: [], blocks: [], why };
 }
 

@@ -107,20 +107,25 @@ describe.each(FAILING)('in one copy $name', ({ give, code }) => {
   });
 });
 
-test.each([0, 1, 2, 3])('a spare that syncs %i times and then never again: the other spare is repaired', async (times) => {
-  const host = damaged();
-  host.failSyncs(sparePath(0), times);
-  const run = await runFsck(host, pathsOf(2));
-  expect(run.exit & EXIT.operational).toBe(EXIT.operational);
-  expect(failuresOf(run).every((one) => /^spare0\/copy[13]: SYNC_FAILED$/.test(one))).toBe(true);
-  expect(failuresOf(run).length).toBe(times >= 2 ? 1 : 2);
-  expect(onlySetup(run).outcome!.report!.done).toEqual(expect.arrayContaining(['spare1/copy2', 'spare1/copy0']));
-  // No copy that was good has been touched.
-  expect(differingPlaces(host, setup).every((place) => BAD.includes(place))).toBe(true);
-  host.heal();
-  expect((await runFsck(host, pathsOf(2))).exit & ~EXIT.corrected).toBe(EXIT.fine);
-  expect(differingPlaces(host, setup)).toEqual([]);
-});
+test.each([0, 1, 2, 3])(
+  'a spare that syncs %i times and then never again: the other spare is repaired',
+  async (times) => {
+    const host = damaged();
+    host.failSyncs(sparePath(0), times);
+    const run = await runFsck(host, pathsOf(2));
+    expect(run.exit & EXIT.operational).toBe(EXIT.operational);
+    expect(failuresOf(run).every((one) => /^spare0\/copy[13]: SYNC_FAILED$/.test(one))).toBe(true);
+    expect(failuresOf(run).length).toBe(times >= 2 ? 1 : 2);
+    expect(onlySetup(run).outcome!.report!.done).toEqual(
+      expect.arrayContaining(['spare1/copy2', 'spare1/copy0']),
+    );
+    // No copy that was good has been touched.
+    expect(differingPlaces(host, setup).every((place) => BAD.includes(place))).toBe(true);
+    host.heal();
+    expect((await runFsck(host, pathsOf(2))).exit & ~EXIT.corrected).toBe(EXIT.fine);
+    expect(differingPlaces(host, setup)).toEqual([]);
+  },
+);
 
 describe('a new generation that cannot reach every place', () => {
   /** Spare 1 was absent while spare 0 went on. */
@@ -137,41 +142,54 @@ describe('a new generation that cannot reach every place', () => {
   test.each([
     ['spare 1 takes no write at all', 1],
     ['spare 0 takes no write at all', 0],
-  ])('%s: the newest generation stays whole, and it comes to all places once the spare works', async (_name, spare) => {
-    const { host, newest } = absent();
-    host.failWrites(sparePath(spare), 0n, BigInt(slotAt(4) + 65_536));
-    const run = await runFsck(host, pathsOf(2));
-    expect(run.exit & EXIT.operational).toBe(EXIT.operational);
-    const check = onlySetup(await runFsck(host, pathsOf(2), { mode: 'check' })).examined.decision;
-    expect(check.winner!.salvage).toBeNull();
-    expect(check.winner!.contents!.remaps).toEqual(
-      onlySetup(run).examined.decision.winner!.contents!.remaps,
-    );
-    expect(check.winner!.header.sequence).toBeGreaterThanOrEqual(newest.header.sequence);
-    host.heal();
-    const second = await runFsck(host, pathsOf(2));
-    expect([second.exit, onlySetup(second).verdict]).toEqual([EXIT.corrected, 'repaired']);
-    expect((await runFsck(host, pathsOf(2), { mode: 'check' })).exit).toBe(EXIT.fine);
-  });
+  ])(
+    '%s: the newest generation stays whole, and it comes to all places once the spare works',
+    async (_name, spare) => {
+      const { host, newest } = absent();
+      host.failWrites(sparePath(spare), 0n, BigInt(slotAt(4) + 65_536));
+      const run = await runFsck(host, pathsOf(2));
+      expect(run.exit & EXIT.operational).toBe(EXIT.operational);
+      const check = onlySetup(await runFsck(host, pathsOf(2), { mode: 'check' })).examined.decision;
+      expect(check.winner!.salvage).toBeNull();
+      expect(check.winner!.contents!.remaps).toEqual(
+        onlySetup(run).examined.decision.winner!.contents!.remaps,
+      );
+      expect(check.winner!.header.sequence).toBeGreaterThanOrEqual(newest.header.sequence);
+      host.heal();
+      const second = await runFsck(host, pathsOf(2));
+      expect([second.exit, onlySetup(second).verdict]).toEqual([EXIT.corrected, 'repaired']);
+      expect((await runFsck(host, pathsOf(2), { mode: 'check' })).exit).toBe(EXIT.fine);
+    },
+  );
 
-  test.each([1, 2, 3, 4, 0])('copy %i of the absent spare is dead: all other places have the new generation', async (copy) => {
-    const { host } = absent();
-    host.failWrites(sparePath(1), BigInt(slotAt(copy)), BigInt(slotAt(copy) + 4096));
-    const run = await runFsck(host, pathsOf(2), { mode: 'preen' });
-    expect(failuresOf(run)).toEqual([`spare1/copy${copy}: WRITE_FAILED`]);
-    expect(onlySetup(run).outcome!.report!.done.length).toBe(9);
-    expect(run.exit).toBe(EXIT.corrected | EXIT.errorsLeft | EXIT.operational);
-    const { decision } = onlySetup(await runFsck(host, pathsOf(2), { mode: 'check' })).examined;
-    expect(decision.seats.map(({ standing }) => standing)).toEqual(['current', 'current']);
-    const states = decision.seats.flatMap((seat) => seat.copies.map((one) => `${seat.index}:${one.copyIndex} ${one.state}`));
-    expect(states.filter((one) => !one.endsWith('valid')).map((one) => one.slice(0, 3))).toEqual([`1:${copy}`]);
-  });
+  test.each([1, 2, 3, 4, 0])(
+    'copy %i of the absent spare is dead: all other places have the new generation',
+    async (copy) => {
+      const { host } = absent();
+      host.failWrites(sparePath(1), BigInt(slotAt(copy)), BigInt(slotAt(copy) + 4096));
+      const run = await runFsck(host, pathsOf(2), { mode: 'preen' });
+      expect(failuresOf(run)).toEqual([`spare1/copy${copy}: WRITE_FAILED`]);
+      expect(onlySetup(run).outcome!.report!.done.length).toBe(9);
+      expect(run.exit).toBe(EXIT.corrected | EXIT.errorsLeft | EXIT.operational);
+      const { decision } = onlySetup(await runFsck(host, pathsOf(2), { mode: 'check' })).examined;
+      expect(decision.seats.map(({ standing }) => standing)).toEqual(['current', 'current']);
+      const states = decision.seats.flatMap((seat) =>
+        seat.copies.map((one) => `${seat.index}:${one.copyIndex} ${one.state}`),
+      );
+      expect(states.filter((one) => !one.endsWith('valid')).map((one) => one.slice(0, 3))).toEqual([
+        `1:${copy}`,
+      ]);
+    },
+  );
 });
 
 describe('nothing is changed where the old bytes or the backup cannot be kept', () => {
   test.each([
     ['the directory of the images is full', (host: MemoryHost) => host.failFiles('/img')],
-    ['it becomes full in the middle of the journal', (host: MemoryHost) => host.failFiles('/img', 'ENOSPC: full', 3000)],
+    [
+      'it becomes full in the middle of the journal',
+      (host: MemoryHost) => host.failFiles('/img', 'ENOSPC: full', 3000),
+    ],
   ])('%s', async (_name, fill) => {
     const host = damaged();
     fill(host);

@@ -11,7 +11,11 @@ import { healthySpares, pathsOf, pokeSlot, putCopy } from '../support/repair-wor
 const one = story({ entries: 10 });
 const two = story({ spares: 2, entries: 140, lostAndRetired: true });
 
-function scene(build: typeof one, damage: (host: CrashScene['host']) => void, options: CrashScene['options'] = {}): CrashScene {
+function scene(
+  build: typeof one,
+  damage: (host: CrashScene['host']) => void,
+  options: CrashScene['options'] = {},
+): CrashScene {
   const host = healthySpares(build.newest);
   damage(host);
   return { host, inputs: pathsOf(build.newest.header.spareCount), options, wanted: build.newest };
@@ -29,7 +33,9 @@ test('one corrupt copy', async () => {
 });
 
 test('the first copy, whose place is written last of all', async () => {
-  const { changed } = await holdCrashes(scene(one, (host) => pokeSlot(host, 0, 0, 0, noise(512)), { mode: 'preen' }));
+  const { changed } = await holdCrashes(
+    scene(one, (host) => pokeSlot(host, 0, 0, 0, noise(512)), { mode: 'preen' }),
+  );
   expect(changed).toBeGreaterThan(20);
 });
 

@@ -7,7 +7,15 @@ import { writeExt4 } from '../support/content-filesystems';
 import { holdCrashes } from '../support/crash-world';
 import { copyOf } from '../support/histories';
 import type { MemoryHost } from '../support/memory-host';
-import { emptySpares, healthySpares, onlySetup, pathsOf, pokeSlot, putCopy, runFsck } from '../support/repair-world';
+import {
+  emptySpares,
+  healthySpares,
+  onlySetup,
+  pathsOf,
+  pokeSlot,
+  putCopy,
+  runFsck,
+} from '../support/repair-world';
 
 const one = story({ entries: 10 });
 const two = story({ spares: 2, entries: 10 });
@@ -43,7 +51,12 @@ describe('an absent spare is brought back', () => {
   test('with a single whole copy left of the newest generation', async () => {
     const { host, newest } = withAbsentSpare();
     for (const copy of [0, 2, 3, 4]) pokeSlot(host, 0, copy, 12_288, noise(600));
-    const { changed } = await holdCrashes({ host, inputs: pathsOf(2), options: { mode: 'preen' }, wanted: newest });
+    const { changed } = await holdCrashes({
+      host,
+      inputs: pathsOf(2),
+      options: { mode: 'preen' },
+      wanted: newest,
+    });
     expect(changed).toBeGreaterThan(500);
   });
 
@@ -81,7 +94,11 @@ describe('a split is resolved', () => {
 
   test('on one spare, with one whole copy of each side', async () => {
     const a = commit(one.newest, { run: RUN_B, entries: entriesOf(11, 1) });
-    const b = commit(one.newest, { run: RUN_C, entries: entriesOf(9, 1), writtenNs: a.header.writtenNs - 5n });
+    const b = commit(one.newest, {
+      run: RUN_C,
+      entries: entriesOf(9, 1),
+      writtenNs: a.header.writtenNs - 5n,
+    });
     const host = emptySpares(1);
     putSpare(host, one.newest, 0);
     putCopy(host, a, 0, 1);
@@ -120,7 +137,13 @@ describe('of the newest generation only a part is left', () => {
     const host = partial();
     const options = { acceptPartial: true };
     const wanted = await outcome(host, options);
-    const { changed, undone } = await holdCrashes({ host, inputs: pathsOf(1), options, wanted, undecided: 'partial' });
+    const { changed, undone } = await holdCrashes({
+      host,
+      inputs: pathsOf(1),
+      options,
+      wanted,
+      undecided: 'partial',
+    });
     expect(changed).toBeGreaterThan(200);
     expect(undone).toBeGreaterThan(100);
   });
@@ -130,7 +153,13 @@ describe('of the newest generation only a part is left', () => {
     const options = { choose: { spare: 0, copy: 3 } };
     const wanted = await outcome(host, options);
     expect(wanted.header.sequence).toBeGreaterThan(7n);
-    const { changed } = await holdCrashes({ host, inputs: pathsOf(1), options, wanted, undecided: 'partial' });
+    const { changed } = await holdCrashes({
+      host,
+      inputs: pathsOf(1),
+      options,
+      wanted,
+      undecided: 'partial',
+    });
     expect(changed).toBeGreaterThan(200);
   });
 });

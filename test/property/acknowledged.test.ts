@@ -31,13 +31,15 @@ function built({ history, ages, further, from, corrupt }: Scene): MemoryHost {
   const { line, spares, newest, stranger } = history;
   const host = emptySpares(spares + 1);
   for (let spare = 0; spare < spares; spare++) {
-    for (let copy = 0; copy < 5; copy++) putCopy(host, line[line.length - 1 - ages[spare * 5 + copy]!]!, spare, copy);
+    for (let copy = 0; copy < 5; copy++)
+      putCopy(host, line[line.length - 1 - ages[spare * 5 + copy]!]!, spare, copy);
   }
   pokeSlot(host, 0, corrupt, 12_300, Uint8Array.of(0xff, 0xee, 0xdd));
   further.forEach((what, copy) => {
     if (what === 'nothing') return;
     const ours = copyOf(newest, from.spare % spares, (copy + from.shift) % 5);
-    const bytes = what === 'stranger' ? copyOf(stranger[0]!, 0, copy) : what === 'newest' ? ours : ours.subarray(0, 4096);
+    const bytes =
+      what === 'stranger' ? copyOf(stranger[0]!, 0, copy) : what === 'newest' ? ours : ours.subarray(0, 4096);
     pokeSlot(host, spares, copy, 0, bytes);
   });
   return host;
@@ -87,7 +89,10 @@ test('on a spare with as many copies of another setup, and so of neither, it cou
     const run = await runFsck(host, pathsOf(spares));
     expect(run.findings.map(({ id }) => id)).toEqual(['input-tie']);
     const { decision } = ours(run, history)!.examined;
-    expect([decision.verdict, decision.winner!.header.sequence]).toEqual(['salvageable', newest.header.sequence]);
+    expect([decision.verdict, decision.winner!.header.sequence]).toEqual([
+      'salvageable',
+      newest.header.sequence,
+    ]);
     expect(Buffer.compare(host.bytesOf(sparePath(last)), before)).toBe(0);
   }
 });

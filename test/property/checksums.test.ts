@@ -13,7 +13,13 @@ import { arbitraryGeneration } from '../support/arbitrary-generation';
 import { placeOf } from '../support/bench';
 import { fixedRuns } from '../support/fixed-runs';
 
-const setup = story({ spares: 3, entries: 130, lostAndRetired: true, unknownSection: true, reserved: true }).newest;
+const setup = story({
+  spares: 3,
+  entries: 130,
+  lostAndRetired: true,
+  unknownSection: true,
+  reserved: true,
+}).newest;
 
 /** Bytes of a section that no record crc field covers. */
 function outsideCrcFields(section: Section): number[] {
@@ -39,9 +45,10 @@ describe.each(setup.sections.map((section, index) => ({ type: section.type, sect
       const unseen: number[] = [];
       for (const at of outsideCrcFields(section)) {
         const was = bytes[at]!;
-        bytes[at] = was ^ (1 << at % 8);
+        bytes[at] = was ^ (1 << (at % 8));
         sealRecords(section.type, bytes);
-        if (badRecordsOf(section.type, bytes).length > 0) throw new Error(`byte ${at}: the record was not mended`);
+        if (badRecordsOf(section.type, bytes).length > 0)
+          throw new Error(`byte ${at}: the record was not mended`);
         const overall = overallWith(setup, index, bytes);
         if (crc32(bytes) === before || overall === setup.header.overallCrc) unseen.push(at);
         bytes[at] = was;
@@ -56,7 +63,10 @@ describe.each(setup.sections.map((section, index) => ({ type: section.type, sect
 test('any change of any bytes of any generation, mended as far as records go, is seen by both levels above', () => {
   const change = fc.record({
     section: fc.nat(),
-    places: fc.array(fc.record({ at: fc.nat(), xor: fc.integer({ min: 1, max: 255 }) }), { minLength: 1, maxLength: 5 }),
+    places: fc.array(fc.record({ at: fc.nat(), xor: fc.integer({ min: 1, max: 255 }) }), {
+      minLength: 1,
+      maxLength: 5,
+    }),
   });
   fc.assert(
     fc.property(arbitraryGeneration({ entries: 200 }), change, (generation, { section: which, places }) => {
@@ -96,9 +106,9 @@ test('any single bit of a copy, gaps apart, makes it invalid', () => {
   for (const { start, end } of covered) {
     // Every byte would take a while and prove no more: all of the header, every third byte behind it.
     for (let at = start; at < end; at += start === 0 ? 1 : 3) {
-      copy[at]! ^= 1 << at % 8;
+      copy[at]! ^= 1 << (at % 8);
       if (judgeSlot({ bytes: copy, gaps: [] }, 'integrity').valid) valid.push(at);
-      copy[at]! ^= 1 << at % 8;
+      copy[at]! ^= 1 << (at % 8);
     }
   }
   expect(valid).toEqual([]);

@@ -49,14 +49,22 @@ describe.each(STRUCTS.map((struct) => ({ name: struct.name, struct })))('$name',
 
   test('in any place of a buffer, without touching a byte beside it', () => {
     fc.assert(
-      fc.property(arbitraryRecord(struct), fc.nat(40), fc.nat(40), fc.nat(255), (record, before, after, fill) => {
-        const buffer = new Uint8Array(before + struct.size + after).fill(fill);
-        encodeInto(struct, buffer, before, record);
-        expect(buffer.subarray(0, before).every((byte) => byte === fill)).toBe(true);
-        expect(buffer.subarray(before + struct.size).every((byte) => byte === fill)).toBe(true);
-        expect(equalBytes(buffer.subarray(before, before + struct.size), encode(struct, record))).toBe(true);
-        expect(decode(struct, buffer, before)).toEqual(record);
-      }),
+      fc.property(
+        arbitraryRecord(struct),
+        fc.nat(40),
+        fc.nat(40),
+        fc.nat(255),
+        (record, before, after, fill) => {
+          const buffer = new Uint8Array(before + struct.size + after).fill(fill);
+          encodeInto(struct, buffer, before, record);
+          expect(buffer.subarray(0, before).every((byte) => byte === fill)).toBe(true);
+          expect(buffer.subarray(before + struct.size).every((byte) => byte === fill)).toBe(true);
+          expect(equalBytes(buffer.subarray(before, before + struct.size), encode(struct, record))).toBe(
+            true,
+          );
+          expect(decode(struct, buffer, before)).toEqual(record);
+        },
+      ),
       fixedRuns(30),
     );
   });
@@ -64,13 +72,20 @@ describe.each(STRUCTS.map((struct) => ({ name: struct.name, struct })))('$name',
   test('fields that are not given keep their bytes', () => {
     const names = struct.fields.map((field) => field.name);
     fc.assert(
-      fc.property(anyBytes(struct.size), arbitraryRecord(struct), fc.subarray(names), (bytes, record, given) => {
-        const changed = bytes.slice();
-        const some = Object.fromEntries(given.map((name) => [name, (record as Record<string, unknown>)[name]]));
-        encodeInto(struct, changed, 0, some as Partial<RecordOf<Struct>>);
-        const was = decode(struct, bytes) as Record<string, unknown>;
-        expect(decode(struct, changed)).toEqual({ ...was, ...some });
-      }),
+      fc.property(
+        anyBytes(struct.size),
+        arbitraryRecord(struct),
+        fc.subarray(names),
+        (bytes, record, given) => {
+          const changed = bytes.slice();
+          const some = Object.fromEntries(
+            given.map((name) => [name, (record as Record<string, unknown>)[name]]),
+          );
+          encodeInto(struct, changed, 0, some as Partial<RecordOf<Struct>>);
+          const was = decode(struct, bytes) as Record<string, unknown>;
+          expect(decode(struct, changed)).toEqual({ ...was, ...some });
+        },
+      ),
       fixedRuns(60),
     );
   });
@@ -78,7 +93,10 @@ describe.each(STRUCTS.map((struct) => ({ name: struct.name, struct })))('$name',
   test('several behind one another are each their own', () => {
     fc.assert(
       fc.property(fc.nat(4), fc.nat(8), (count, at) => {
-        const bytes = Uint8Array.from({ length: at + count * struct.size }, (_unused, i) => (i * 31 + 7) & 0xff);
+        const bytes = Uint8Array.from(
+          { length: at + count * struct.size },
+          (_unused, i) => (i * 31 + 7) & 0xff,
+        );
         const many = decodeMany(struct, bytes, at, count);
         expect(many).toEqual(
           Array.from({ length: count }, (_unused, i) => decode(struct, bytes, at + i * struct.size)),

@@ -38,7 +38,11 @@ const piece = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('block' as const), number: fc.nat(2) }) },
   {
     weight: 3,
-    arbitrary: fc.record({ kind: fc.constant('sectors' as const), from: fc.nat(100), count: fc.integer({ min: 1, max: 12 }) }),
+    arbitrary: fc.record({
+      kind: fc.constant('sectors' as const),
+      from: fc.nat(100),
+      count: fc.integer({ min: 1, max: 12 }),
+    }),
   },
 );
 

@@ -27,27 +27,37 @@ import { slotAt } from '../../fixtures/build';
 const damage = fc.oneof(
   fc.record({ kind: fc.constant('flip' as const), at: fc.nat(), bit: fc.nat(7) }),
   fc.record({ kind: fc.constant('zero' as const), from: fc.nat(), sectors: fc.integer({ min: 1, max: 48 }) }),
-  fc.record({ kind: fc.constant('noise' as const), from: fc.nat(), length: fc.integer({ min: 1, max: 20_000 }) }),
+  fc.record({
+    kind: fc.constant('noise' as const),
+    from: fc.nat(),
+    length: fc.integer({ min: 1, max: 20_000 }),
+  }),
   fc.record({ kind: fc.constant('stale' as const), age: fc.integer({ min: 1, max: 6 }) }),
   // A commit that was cut: so many bytes of the newest generation's blocks over an older copy, its header missing.
-  fc.record({ kind: fc.constant('cut commit' as const), age: fc.integer({ min: 1, max: 6 }), blocks: fc.nat(8) }),
+  fc.record({
+    kind: fc.constant('cut commit' as const),
+    age: fc.integer({ min: 1, max: 6 }),
+    blocks: fc.nat(8),
+  }),
   fc.record({ kind: fc.constant('misplaced' as const), copy: fc.nat(4), age: fc.nat(6) }),
-  fc.record({ kind: fc.constant('section' as const), number: fc.nat(4), age: fc.integer({ min: 1, max: 6 }) }),
+  fc.record({
+    kind: fc.constant('section' as const),
+    number: fc.nat(4),
+    age: fc.integer({ min: 1, max: 6 }),
+  }),
 );
 type Damage = typeof damage extends fc.Arbitrary<infer T> ? T : never;
 
-const scene = fc
-  .constantFrom(...HISTORIES)
-  .chain((history) =>
-    fc.record({
-      history: fc.constant(history),
-      survivor: fc.nat(history.spares * 5 - 1),
-      damages: fc.array(fc.option(fc.array(damage, { minLength: 1, maxLength: 3 }), { freq: 5 }), {
-        minLength: history.spares * 5,
-        maxLength: history.spares * 5,
-      }),
+const scene = fc.constantFrom(...HISTORIES).chain((history) =>
+  fc.record({
+    history: fc.constant(history),
+    survivor: fc.nat(history.spares * 5 - 1),
+    damages: fc.array(fc.option(fc.array(damage, { minLength: 1, maxLength: 3 }), { freq: 5 }), {
+      minLength: history.spares * 5,
+      maxLength: history.spares * 5,
     }),
-  );
+  }),
+);
 
 function aged(history: History, age: number): Generation {
   return history.line[Math.max(0, history.line.length - 1 - age)]!;
@@ -61,7 +71,10 @@ const IDENTITY = [
 
 function inflict(host: MemoryHost, history: History, spare: number, copy: number, one: Damage): void {
   const used = copyOf(history.newest, spare, copy).length;
-  const identity = IDENTITY.map(([start, end]) => ({ start, bytes: slotBytes(host, spare, copy, start, end) }));
+  const identity = IDENTITY.map(([start, end]) => ({
+    start,
+    bytes: slotBytes(host, spare, copy, start, end),
+  }));
   switch (one.kind) {
     case 'flip': {
       const at = one.at % used;
@@ -76,7 +89,10 @@ function inflict(host: MemoryHost, history: History, spare: number, copy: number
     }
     case 'noise': {
       const from = one.from % used;
-      const bytes = Uint8Array.from({ length: Math.min(one.length, used - from) }, (_unused, i) => 0x80 | (i * 37));
+      const bytes = Uint8Array.from(
+        { length: Math.min(one.length, used - from) },
+        (_unused, i) => 0x80 | (i * 37),
+      );
       pokeSlot(host, spare, copy, from, bytes);
       break;
     }
@@ -86,7 +102,13 @@ function inflict(host: MemoryHost, history: History, spare: number, copy: number
     case 'cut commit': {
       putCopy(host, aged(history, one.age), spare, copy);
       const newest = copyOf(history.newest, spare, copy);
-      pokeSlot(host, spare, copy, 4096, newest.subarray(4096, Math.min(newest.length, (1 + one.blocks) * 4096)));
+      pokeSlot(
+        host,
+        spare,
+        copy,
+        4096,
+        newest.subarray(4096, Math.min(newest.length, (1 + one.blocks) * 4096)),
+      );
       return;
     }
     case 'misplaced':
@@ -104,7 +126,11 @@ function inflict(host: MemoryHost, history: History, spare: number, copy: number
 }
 
 /** The damaged machine; the survivor is whole. */
-function damagedSpares({ history, survivor, damages }: typeof scene extends fc.Arbitrary<infer T> ? T : never): MemoryHost {
+function damagedSpares({
+  history,
+  survivor,
+  damages,
+}: typeof scene extends fc.Arbitrary<infer T> ? T : never): MemoryHost {
   const host = healthySpares(history.newest);
   damages.forEach((list, place) => {
     const [spare, copy] = [Math.floor(place / 5), place % 5];
@@ -116,7 +142,8 @@ function damagedSpares({ history, survivor, damages }: typeof scene extends fc.A
     const bytes = slotBytes(host, spare, copy, 0, copyOf(history.newest, spare, copy).length);
     const { valid, header } = judgeSlot({ bytes, gaps: [] }, 'integrity');
     // Damage to nothing but gaps is none: no reader looks at them, and no repair rewrites the copy for their sake.
-    if (valid && header.header?.sequence === history.newest.header.sequence) putCopy(host, history.newest, spare, copy);
+    if (valid && header.header?.sequence === history.newest.header.sequence)
+      putCopy(host, history.newest, spare, copy);
   }
   return host;
 }
@@ -149,29 +176,36 @@ describe('one valid copy of the newest generation is left', () => {
 
   test('what cannot be read is repaired by -y, and stays for -p', async () => {
     await fc.assert(
-      fc.asyncProperty(scene, fc.array(fc.record({ slot: fc.nat(14), at: fc.nat(), sectors: fc.integer({ min: 1, max: 16 }) }), { minLength: 1, maxLength: 4 }), async (one, unread) => {
-        const { history, survivor } = one;
-        const host = damagedSpares(one);
-        const paths = pathsOf(history.spares);
-        let dead = 0;
-        for (const { slot, at, sectors } of unread) {
-          const place = slot % (history.spares * 5);
-          if (place === survivor) continue;
-          const [spare, copy] = [Math.floor(place / 5), place % 5];
-          // The first sector stays readable: without a header nothing says which spare it is.
-          const used = copyOf(history.newest, spare, copy).length;
-          const from = slotAt(copy) + 512 + (at % (used / 512 - 1)) * 512;
-          host.failReads(sparePath(spare), BigInt(from), BigInt(from + sectors * 512));
-          dead++;
-        }
-        const check = await runFsck(host, paths, { mode: 'check' });
-        expect(host.log).toEqual([]);
-        const run = await runFsck(host, paths);
-        expect(differingPlaces(host, history.newest)).toEqual([]);
-        expect(run.exit).toBe(onlySetup(run).plan.length === 0 ? check.exit : 1);
-        expect(dead === 0 || onlySetup(run).plan.length > 0 || check.exit === 0).toBe(true);
-        expect((await runFsck(host, paths, { mode: 'check' })).exit).toBe(0);
-      }),
+      fc.asyncProperty(
+        scene,
+        fc.array(fc.record({ slot: fc.nat(14), at: fc.nat(), sectors: fc.integer({ min: 1, max: 16 }) }), {
+          minLength: 1,
+          maxLength: 4,
+        }),
+        async (one, unread) => {
+          const { history, survivor } = one;
+          const host = damagedSpares(one);
+          const paths = pathsOf(history.spares);
+          let dead = 0;
+          for (const { slot, at, sectors } of unread) {
+            const place = slot % (history.spares * 5);
+            if (place === survivor) continue;
+            const [spare, copy] = [Math.floor(place / 5), place % 5];
+            // The first sector stays readable: without a header nothing says which spare it is.
+            const used = copyOf(history.newest, spare, copy).length;
+            const from = slotAt(copy) + 512 + (at % (used / 512 - 1)) * 512;
+            host.failReads(sparePath(spare), BigInt(from), BigInt(from + sectors * 512));
+            dead++;
+          }
+          const check = await runFsck(host, paths, { mode: 'check' });
+          expect(host.log).toEqual([]);
+          const run = await runFsck(host, paths);
+          expect(differingPlaces(host, history.newest)).toEqual([]);
+          expect(run.exit).toBe(onlySetup(run).plan.length === 0 ? check.exit : 1);
+          expect(dead === 0 || onlySetup(run).plan.length > 0 || check.exit === 0).toBe(true);
+          expect((await runFsck(host, paths, { mode: 'check' })).exit).toBe(0);
+        },
+      ),
       fixedRuns(60),
     );
   });

@@ -61,7 +61,10 @@ const scene = fc.constantFrom(...HISTORIES).chain((history) => {
       maxLength: places,
     }),
     /** Whether the place's header is that of an older generation: a commit that was cut before its header. */
-    oldHeader: fc.array(fc.option(fc.integer({ min: 1, max: 6 }), { freq: 2 }), { minLength: places, maxLength: places }),
+    oldHeader: fc.array(fc.option(fc.integer({ min: 1, max: 6 }), { freq: 2 }), {
+      minLength: places,
+      maxLength: places,
+    }),
     filler: loss,
   });
 });
@@ -100,7 +103,10 @@ function isWholeNewest(host: MemoryHost, { newest }: History, place: number): bo
 }
 
 /** The machine, and whether there is a place where every unit survives (then nothing needs salvage). */
-function builtFrom({ history, survivors, losses, oldHeader, filler }: Scene): { host: MemoryHost; whole: boolean } {
+function builtFrom({ history, survivors, losses, oldHeader, filler }: Scene): {
+  host: MemoryHost;
+  whole: boolean;
+} {
   const units = unitsOf(history);
   const host = healthySpares(history.newest);
   let whole = false;
@@ -115,7 +121,14 @@ function builtFrom({ history, survivors, losses, oldHeader, filler }: Scene): { 
     // What was lost may be the same in an older generation, and then it was not lost: break something else.
     for (const [i, unit] of units.entries()) {
       if (!isWholeNewest(host, history, place)) break;
-      if (own[i] === false) lose(host, history, place, unit, filler.kind === 'older' ? { kind: 'flip', at: 300, bit: 0 } : filler);
+      if (own[i] === false)
+        lose(
+          host,
+          history,
+          place,
+          unit,
+          filler.kind === 'older' ? { kind: 'flip', at: 300, bit: 0 } : filler,
+        );
     }
     whole ||= isWholeNewest(host, history, place);
   });
@@ -179,7 +192,9 @@ test('pieces on a spare that no longer says which it is are found too, and that 
 
 test('one piece lost in every copy: nothing is written, neither by -p nor by -y, and the older copies are not chosen', async () => {
   let partial = 0;
-  const withLost = scene.chain((one) => fc.record({ one: fc.constant(one), unit: fc.nat(), older: fc.nat(4) }));
+  const withLost = scene.chain((one) =>
+    fc.record({ one: fc.constant(one), unit: fc.nat(), older: fc.nat(4) }),
+  );
   await fc.assert(
     fc.asyncProperty(withLost, async ({ one, unit: which, older }) => {
       const { history } = one;
@@ -192,7 +207,8 @@ test('one piece lost in every copy: nothing is written, neither by -p nor by -y,
       }
       // A whole older copy tempts; but not in a place where something survives.
       if (!one.survivors.includes(older)) putCopy(host, history.line.at(-2)!, 0, older);
-      const isNewest = (bytes: Uint8Array): boolean => bytes.every((byte, i) => byte === copyOf(history.newest, 0, 0)[unit.start + i]);
+      const isNewest = (bytes: Uint8Array): boolean =>
+        bytes.every((byte, i) => byte === copyOf(history.newest, 0, 0)[unit.start + i]);
       const brought = slotBytes(host, 0, older, unit.start, unit.end);
       const paths = pathsOf(history.spares);
       for (const mode of ['check', 'preen', 'repair'] as const) {

@@ -31,7 +31,11 @@ const uuids = new WeakMap<Generation, readonly string[]>();
 
 /** The place of a copy of this generation. */
 export function placeOf(generation: Generation, spareIndex: number, copyIndex: number): CopyPlace {
-  const known = uuids.get(generation) ?? contentsOf(generation).devices.slice(1).map((one) => one.deviceUuid);
+  const known =
+    uuids.get(generation) ??
+    contentsOf(generation)
+      .devices.slice(1)
+      .map((one) => one.deviceUuid);
   uuids.set(generation, known);
   const spareUuid = known[spareIndex];
   if (spareUuid === undefined) throw new RangeError(`no spare ${spareIndex}`);

@@ -27,15 +27,28 @@ export interface FsckDocument {
 
 export interface SetupDocument {
   readonly verdict: string;
-  readonly winner: { readonly sequence: string } | null;
+  readonly winner: {
+    readonly sequence: string;
+    readonly spareIndex: number;
+    readonly copyIndex: number;
+  } | null;
   readonly remapCount: number;
   readonly spares: readonly {
     readonly index: number;
     readonly copies: readonly { readonly index: number; readonly state: string }[];
   }[];
   readonly findings: readonly FindingDocument[];
-  readonly plan: readonly unknown[];
+  readonly plan: readonly PlanDocument[];
   readonly undo: string | null;
+}
+
+export interface PlanDocument {
+  readonly path: string;
+  readonly offset: string;
+  readonly length: string;
+  readonly finding: string;
+  readonly sha256Before: string;
+  readonly sha256After: string | null;
 }
 
 export interface FindingDocument {
@@ -89,13 +102,16 @@ export function foundIn(document: FsckDocument, wanted: Found): Found {
   return {
     exit: document.exitCode,
     setups: document.setups.map((setup, i) => {
-      const { notes, sequence } = wanted.setups[i] ?? {};
+      const { notes, sequence, winner } = wanted.setups[i] ?? {};
       return {
         verdict: setup.verdict,
         states: statesOf(setup),
         findings: notesOf(setup.findings, 'error', 'warning'),
         ...(notes === undefined ? {} : { notes: notesOf(setup.findings, 'note') }),
         ...(sequence === undefined ? {} : { sequence: setup.winner?.sequence ?? null }),
+        ...(winner === undefined
+          ? {}
+          : { winner: `${setup.winner?.spareIndex ?? '?'}:${setup.winner?.copyIndex ?? '?'}` }),
       };
     }),
     inputs: document.findings.map(({ id }) => id).sort(),
@@ -106,12 +122,13 @@ export function foundIn(document: FsckDocument, wanted: Found): Found {
 export function complete(wanted: Found): unknown {
   return {
     exit: wanted.exit,
-    setups: wanted.setups.map(({ verdict, states = {}, findings = [], notes, sequence }) => ({
+    setups: wanted.setups.map(({ verdict, states = {}, findings = [], notes, sequence, winner }) => ({
       verdict,
       states,
       findings: [...findings].sort(),
       ...(notes === undefined ? {} : { notes: [...notes].sort() }),
       ...(sequence === undefined ? {} : { sequence: sequence === null ? null : String(sequence) }),
+      ...(winner === undefined ? {} : { winner }),
     })),
     inputs: [...(wanted.inputs ?? [])].sort(),
   };

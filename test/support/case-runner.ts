@@ -7,7 +7,7 @@ import { binding as undo } from '../../src/cli/undo';
 import { complete, findingsOf, foundIn, notesOf, runFsck, statesOf, withoutKnown } from './case-documents';
 import type { FsckDocument, SetupDocument } from './case-documents';
 import { givenPaths, hashes, hashOfBytes, inputPath, machineOf } from './case-machine';
-import { holdWriteOrder } from './case-writes';
+import { holdPlan, holdWriteOrder } from './case-writes';
 import type { MemoryHost } from './memory-host';
 import { runBinding } from './run-binding';
 
@@ -94,9 +94,11 @@ export async function holdOutcome(one: DefectCase, words: readonly string[], wan
   const options = one.options ?? [];
   const before = hashes(host, world);
   const check = await runFsck(host, world, ['-n', ...options]);
+  const original = bytesOfInputs(world);
   host.log = [];
   const run = await runFsck(host, world, [...words, ...options]);
   holdWriteOrder(host.log, one, world);
+  if (wanted.writes && wanted.troubles === undefined) holdPlan(host.log, run.document.setups, host, original);
   const { setups } = run.document;
   const after = hashes(host, world);
   const changed = after.some((hash, i) => hash !== before[i]);
@@ -135,6 +137,17 @@ export async function holdOutcome(one: DefectCase, words: readonly string[], wan
     expect(hashes(host, world)).toEqual(after);
   }
   await holdUndo(host, world, setups, before);
+}
+
+/** By path; places that cannot be read count as zeros, as in the plan. */
+function bytesOfInputs(world: World): ReadonlyMap<string, Uint8Array> {
+  return new Map(
+    world.inputs.map((input, i) => {
+      const bytes = input.bytes.slice();
+      for (const { start, end } of input.unread ?? []) bytes.fill(0, start, end);
+      return [inputPath(input, i), bytes];
+    }),
+  );
 }
 
 function holdHealthy(host: MemoryHost, world: World): void {

@@ -2,8 +2,9 @@
 // What holds for the writes of every repair, whatever the case: read from the log of the machine that it ran on.
 import type { DefectCase, World } from '../../fixtures/case';
 import { SLOT_SECTORS } from '../../src/core/layout';
+import type { SetupDocument } from './case-documents';
 import { givenPaths } from './case-machine';
-import type { Mutation } from './memory-host';
+import type { MemoryHost, Mutation } from './memory-host';
 
 const SLOT_STARTS = SLOT_SECTORS.map((sector) => Number(sector) * 512);
 
@@ -33,6 +34,28 @@ export function holdWriteOrder(log: readonly Mutation[], one: DefectCase, world:
     if (offset !== SLOT_STARTS[slot]) return;
     expect(bytes.length).toBe(4096);
     finished.add(place);
+  });
+}
+
+/**
+ * The plan in the document is what was written: the same places in the same order, with the bytes that its hashes say, and
+ * nothing else. `before`: the bytes of the inputs when the run began.
+ */
+export function holdPlan(
+  log: readonly Mutation[],
+  setups: readonly SetupDocument[],
+  host: MemoryHost,
+  before: ReadonlyMap<string, Uint8Array>,
+): void {
+  const writes = log.filter(({ kind, path }) => kind === 'write' && before.has(path));
+  const plan = setups.flatMap((setup) => setup.plan);
+  expect(writes.map(({ path, offset, bytes }) => [path, `${offset}`, `${bytes.length}`])).toEqual(
+    plan.map(({ path, offset, length }) => [path, offset, length]),
+  );
+  writes.forEach(({ path, offset, bytes }, i) => {
+    const old = before.get(path)?.subarray(offset, offset + bytes.length) ?? new Uint8Array(0);
+    expect(plan[i]?.sha256Before).toBe(host.sha256(old));
+    expect([null, host.sha256(bytes)]).toContain(plan[i]?.sha256After);
   });
 }
 

@@ -38,7 +38,9 @@ const COMPARED = 65536;
 
 function imagesOf(host: MemoryHost, inputs: readonly string[]): Buffer {
   return Buffer.concat(
-    inputs.flatMap((path) => COPY_INDEXES.map((copy) => bytesAt(host, path, slotAt(copy), slotAt(copy) + COMPARED))),
+    inputs.flatMap((path) =>
+      COPY_INDEXES.map((copy) => bytesAt(host, path, slotAt(copy), slotAt(copy) + COMPARED)),
+    ),
   );
 }
 
@@ -128,7 +130,7 @@ async function holdPlain(
 /** The same command again: the wanted contents are in force everywhere. */
 async function holdAgain(scene: CrashScene, meaning: string, cut: PowerCutPlan): Promise<void> {
   const { host, inputs, options } = scene;
-  const choose = options.choose == null ? null : await placeOfChoice(scene, meaning);
+  const choose = (options.choose ?? null) === null ? null : await placeOfChoice(scene, meaning);
   const run = await runFsck(host, inputs, { ...options, choose });
   expect([cut, run.exit & ~1, onlySetup(run).errorsLeft]).toEqual([cut, 0, []]);
   await holdClean(scene, meaning, cut);

@@ -45,7 +45,15 @@ export interface FuzzTotals {
 }
 
 export function emptyTotals(): FuzzTotals {
-  return { images: 0, verdicts: new Map(), plans: new Map(), findings: new Set(), slowestMs: 0, slowestSeed: 0, failures: [] };
+  return {
+    images: 0,
+    verdicts: new Map(),
+    plans: new Map(),
+    findings: new Set(),
+    slowestMs: 0,
+    slowestSeed: 0,
+    failures: [],
+  };
 }
 
 /** A plan that wants more than anybody could do is as bad as an exception. */

@@ -37,7 +37,13 @@ function arrangement(history: History, random: Random): Generation[][] {
 }
 
 /** Changes a copy of its own up to six times; mends most. */
-function mutate(copy: Uint8Array, pristine: Uint8Array, history: History, random: Random, story: string[]): void {
+function mutate(
+  copy: Uint8Array,
+  pristine: Uint8Array,
+  history: History,
+  random: Random,
+  story: string[],
+): void {
   const targets = targetsIn(pristine);
   const times = 1 + below(random, chance(random, 70) ? 2 : 6);
   for (let i = 0; i < times; i++) {
@@ -85,7 +91,11 @@ export function fuzzImage(histories: readonly History[], seed: number): FuzzImag
   // Now and then not all spares of a setup are given, or one is given twice.
   const given = chance(random, 10) ? spares.slice(0, 1 + below(random, spares.length)) : spares;
   const twice = chance(random, 3) ? given.slice(0, 1) : [];
-  return { setupUuid: chance(random, 2) ? pick(random, history.stranger).header.setupUuid : history.setupUuid, spares: [...given, ...twice], story };
+  return {
+    setupUuid: chance(random, 2) ? pick(random, history.stranger).header.setupUuid : history.setupUuid,
+    spares: [...given, ...twice],
+    story,
+  };
 }
 
 /** The same mutated generation in every place: what a defective writer, or a careful forger, would have left. */

@@ -64,7 +64,8 @@ export function describeFuzzing(kind: FuzzKind): void {
     test('they get past the checksums: verdicts, both kinds of plan and most rules were reached', () => {
       const verdicts = new Set(reports.flatMap((report) => Object.keys(report.verdicts)));
       const findings = new Set(reports.flatMap((report) => report.findings));
-      const plans = (what: string): number => reports.reduce((sum, report) => sum + (report.plans[what] ?? 0), 0);
+      const plans = (what: string): number =>
+        reports.reduce((sum, report) => sum + (report.plans[what] ?? 0), 0);
       expect([...verdicts]).toEqual(
         expect.arrayContaining(['clean', 'inconsistent', 'lost', 'partial', 'repairable', 'split']),
       );

@@ -56,7 +56,9 @@ function targetsOf(struct: Struct, at: number, name: string): Target[] {
 }
 
 function repeated(struct: Struct, at: number, count: number, name: string, step = struct.size): Target[] {
-  return Array.from({ length: count }, (_unused, i) => targetsOf(struct, at + i * step, `${name}[${i}]`)).flat();
+  return Array.from({ length: count }, (_unused, i) =>
+    targetsOf(struct, at + i * step, `${name}[${i}]`),
+  ).flat();
 }
 
 const known = new WeakMap<Uint8Array, Targets>();

@@ -48,7 +48,13 @@ export function putCopy(host: MemoryHost, generation: Generation, spare: number,
 }
 
 /** Bytes [start, end) of a slot; zero where they cannot be read. */
-export function slotBytes(host: MemoryHost, spare: number, copy: number, start: number, end: number): Uint8Array {
+export function slotBytes(
+  host: MemoryHost,
+  spare: number,
+  copy: number,
+  start: number,
+  end: number,
+): Uint8Array {
   const handle = host.openRead(sparePath(spare));
   return readRegion(handle, BigInt(slotAt(copy) + start), end - start).bytes;
 }
@@ -133,14 +139,21 @@ export async function runFsck(
 /** The one setup that a run was about. */
 export function onlySetup(run: FsckRun): SetupReport {
   const [only] = run.setups;
-  if (only === undefined || run.setups.length !== 1) throw new Error(`${run.setups.length} setups instead of one`);
+  if (only === undefined || run.setups.length !== 1)
+    throw new Error(`${run.setups.length} setups instead of one`);
   return only;
 }
 
 /** Result of an undo; where nothing could be judged, the code of the Fault. */
 export async function undoJournal(host: MemoryHost, journal: string): Promise<UndoResult | string> {
   try {
-    return await runUndo(host, { journal, dryRun: false, force: false, tool: TOOL, command: ['dmremap-undo'] });
+    return await runUndo(host, {
+      journal,
+      dryRun: false,
+      force: false,
+      tool: TOOL,
+      command: ['dmremap-undo'],
+    });
   } catch (error) {
     if (error instanceof Fault) return error.code;
     throw error;
@@ -158,7 +171,13 @@ export function journalsOf(host: MemoryHost): string[] {
 /** What a generation says, apart from who wrote it and when: entries, settings, devices without their sequences. */
 export function meaningOf(generation: Generation): string {
   const { devices, config, health, remaps, events } = contentsOf(generation);
-  const own = devices.map((device) => ({ ...device, lastSequence: 0n, baseSequence: 0n, lastRun: 0n, crc: 0 }));
+  const own = devices.map((device) => ({
+    ...device,
+    lastSequence: 0n,
+    baseSequence: 0n,
+    lastRun: 0n,
+    crc: 0,
+  }));
   return JSON.stringify({ own, config, health, remaps, events }, (_key, value: unknown) =>
     typeof value === 'bigint'
       ? `${value}n`

@@ -4,45 +4,49 @@ import type { Struct } from '../../src/core/codec';
 import { cName, fieldSize } from '../../src/core/codec';
 import * as layout from '../../src/core/layout';
 
-/** `0x010 formatMajor u16` and so on: every field of a structure. */
-function linesOf(struct: Struct): string[] {
+const decimal = (offset: number): string => String(offset);
+/** As FORMAT.md gives the offsets of the header. */
+const hexadecimal = (offset: number): string => `0x${offset.toString(16).padStart(3, '0')}`;
+
+/** `24 data_start u64` and so on: every field of a structure. */
+function linesOf(struct: Struct, inWords = decimal): string[] {
   return struct.fields.map((field) => {
     const size = fieldSize(field);
     const type = field.type === 'records' ? `${field.count} × ${size / field.count}` : field.type;
     const counted = field.type === 'char' || field.type === 'bytes' ? `${type}[${size}]` : type;
-    return `${field.offset} ${cName(field.name)} ${counted}`;
+    return `${inWords(field.offset)} ${cName(field.name)} ${counted}`;
   });
 }
 
 test('the header (section 2)', () => {
   expect(layout.HEADER.size).toBe(512);
-  expect(linesOf(layout.HEADER)).toEqual([
-    `${0x000} magic char[16]`,
-    `${0x010} format_major u16`,
-    `${0x012} format_minor u16`,
-    `${0x014} header_bytes u32`,
-    `${0x018} compat u64`,
-    `${0x020} ro_compat u64`,
-    `${0x028} incompat u64`,
-    `${0x030} sequence u64`,
-    `${0x038} written_ns u64`,
-    `${0x040} created_ns u64`,
-    `${0x048} parent_crc u32`,
-    `${0x04c} state u32`,
-    `${0x050} setup_uuid uuid`,
-    `${0x060} spare_uuid uuid`,
-    `${0x070} copy_index u8`,
-    `${0x071} copy_count u8`,
-    `${0x072} spare_index u8`,
-    `${0x073} spare_count u8`,
-    `${0x074} slot_bytes u32`,
-    `${0x078} run_id u64`,
-    `${0x080} directory 8 × 24`,
-    `${0x140} writer char[32]`,
-    `${0x160} reserved bytes[148]`,
-    `${0x1f4} overall_crc u32`,
-    `${0x1f8} header_crc u32`,
-    `${0x1fc} tail u32`,
+  expect(linesOf(layout.HEADER, hexadecimal)).toEqual([
+    `0 magic char[16]`,
+    `16 format_major u16`,
+    `18 format_minor u16`,
+    `20 header_bytes u32`,
+    `24 compat u64`,
+    `32 ro_compat u64`,
+    `40 incompat u64`,
+    `48 sequence u64`,
+    `56 written_ns u64`,
+    `64 created_ns u64`,
+    `72 parent_crc u32`,
+    `76 state u32`,
+    `80 setup_uuid uuid`,
+    `96 spare_uuid uuid`,
+    `112 copy_index u8`,
+    `113 copy_count u8`,
+    `114 spare_index u8`,
+    `115 spare_count u8`,
+    `116 slot_bytes u32`,
+    `120 run_id u64`,
+    `128 directory 8 × 24`,
+    `320 writer char[32]`,
+    `352 reserved bytes[148]`,
+    `500 overall_crc u32`,
+    `504 header_crc u32`,
+    `508 tail u32`,
   ]);
   expect(linesOf(layout.DIRECTORY_ENTRY)).toEqual([
     '0 type u32',
@@ -209,7 +213,9 @@ test('places, limits and defaults (sections 1 to 3)', () => {
   // 122 blocks fill a slot to its last byte.
   expect(24576 + 122 * 4096).toBe(layout.SLOT_ROOM_BYTES);
   expect(layout.SEQUENCE_LIMIT).toBe(9223372036854775808n);
-  expect([layout.MAX_SPARES, layout.COPY_COUNT, layout.MAX_TUNABLES, layout.MAX_NAME_BYTES]).toEqual([8, 5, 32, 89]);
+  expect([layout.MAX_SPARES, layout.COPY_COUNT, layout.MAX_TUNABLES, layout.MAX_NAME_BYTES]).toEqual([
+    8, 5, 32, 89,
+  ]);
   expect([layout.STATE_ACTIVE, layout.STATE_DEGRADED, layout.STATE_MAINTENANCE]).toEqual([1, 2, 4]);
   expect([layout.DEVICE_PRIMARY, layout.DEVICE_FAILED, layout.DEVICE_RETIRED]).toEqual([1, 2, 4]);
 });

@@ -31,7 +31,9 @@ interface Truth {
 function vector(name: string): { truth: Truth; spares: BenchSpare[] } {
   const folder = join(__dirname, '..', '..', 'fixtures', 'vectors', name);
   const truth = JSON.parse(readFileSync(join(folder, 'truth.json'), 'utf8')) as Truth;
-  const images = readdirSync(folder).filter((file) => file.startsWith('spare')).sort();
+  const images = readdirSync(folder)
+    .filter((file) => file.startsWith('spare'))
+    .sort();
   const spares = images.map((file) => {
     const image = new Uint8Array(gunzipSync(readFileSync(join(folder, file))));
     return { slots: COPY_INDEXES.map((copy) => image.slice(slotAt(copy), slotAt(copy) + 524288)) };
