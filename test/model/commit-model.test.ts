@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The promises of FORMAT.md sections 5 and 6, over every short history and many long ones: what was acknowledged never
 // gives way silently, nothing is called split that is not, a repair ends clean, and a cut repair is ended by the next.
-// DMREMAP_MODEL=long looks at every state with the toolkit and walks a hundred times as far (an hour or so).
+// DMREMAP_MODEL=long looks at every state with the toolkit and walks a hundred times as far (some hours).
 import { useZlibCrc32 } from '../../src/host/crc';
 import { fault, needsSalvage, subsets, unrepaired } from './agreement';
 import { decide } from './reference';
@@ -15,8 +15,13 @@ import { run } from './writer';
 
 const LONG = process.env['DMREMAP_MODEL'] === 'long';
 
-/** FORMAT.md as it is, but for the order of the copies: see hazards.test.ts for what the other order does. */
+/**
+ * FORMAT.md as it is, but for the order of the copies: see hazards.test.ts for what the other order does, and for two rare
+ * events that no order prevents. A walk that fails for one of those would be the first.
+ */
 const RULES: Rules = { order: 'by-sequence' };
+
+jest.setTimeout(LONG ? 24 * 3600_000 : 300_000);
 
 beforeAll(() => {
   useZlibCrc32();
@@ -57,8 +62,8 @@ function expectSound(world: World, toolkit: boolean): void {
 
 describe.each([1, 2, 3])('every short history of a setup with %i spares', (spares) => {
   test('two runs, each with any of the spares and cut at any step', () => {
-    const mayLook = sampler(40);
-    const mayEnter = sampler(spares === 3 ? 25 : 1);
+    const mayLook = sampler(80);
+    const mayEnter = sampler(spares === 3 ? 60 : spares === 2 ? 2 : 1);
     let states = 0;
     for (const first of afterOneRun(newWorld(spares), TURNS)) {
       expectSound(first, true);
@@ -68,11 +73,11 @@ describe.each([1, 2, 3])('every short history of a setup with %i spares', (spare
         expectSound(second, mayLook());
       }
     }
-    expect(states).toBeGreaterThan(spares === 1 ? 100 : 5000);
+    expect(states).toBeGreaterThan(spares === 1 ? 100 : 2000);
   });
 
   test('a run, a repair with any of the spares cut at any write, and a repair with all', () => {
-    const mayEnter = sampler(spares === 1 ? 1 : spares === 2 ? 2 : 40);
+    const mayEnter = sampler(spares === 1 ? 1 : spares === 2 ? 3 : 60);
     const mayEnd = sampler(7);
     let repairs = 0;
     for (const state of afterOneRun(newWorld(spares), TURNS)) {
@@ -118,11 +123,11 @@ interface Family {
 }
 
 const FAMILIES: readonly Family[] = [
-  { name: 'only the power fails', spares: 2, mishaps: [], walks: 120 },
-  { name: 'only the power fails', spares: 3, mishaps: [], walks: 40 },
+  { name: 'only the power fails', spares: 2, mishaps: [], walks: 60 },
+  { name: 'only the power fails', spares: 3, mishaps: [], walks: 25 },
   { name: 'copies are damaged', spares: 1, mishaps: ['header', 'sections', 'smash'], walks: 60 },
-  { name: 'copies are damaged', spares: 2, mishaps: ['header', 'sections', 'smash'], walks: 120 },
-  { name: 'reads and writes fail', spares: 2, mishaps: ['unread', 'dead', 'sections'], walks: 120 },
+  { name: 'copies are damaged', spares: 2, mishaps: ['header', 'sections', 'smash'], walks: 80 },
+  { name: 'reads and writes fail', spares: 2, mishaps: ['unread', 'dead', 'sections'], walks: 80 },
   {
     name: 'anything fails',
     spares: 3,

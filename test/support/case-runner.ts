@@ -94,11 +94,11 @@ export async function holdOutcome(one: DefectCase, words: readonly string[], wan
   const options = one.options ?? [];
   const before = hashes(host, world);
   const check = await runFsck(host, world, ['-n', ...options]);
-  const original = bytesOfInputs(world);
   host.log = [];
   const run = await runFsck(host, world, [...words, ...options]);
   holdWriteOrder(host.log, one, world);
-  if (wanted.writes && wanted.troubles === undefined) holdPlan(host.log, run.document.setups, host, original);
+  if (wanted.writes && wanted.troubles === undefined)
+    holdPlan(host.log, run.document.setups, host, bytesOfInputs(world));
   const { setups } = run.document;
   const after = hashes(host, world);
   const changed = after.some((hash, i) => hash !== before[i]);
