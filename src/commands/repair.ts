@@ -2,7 +2,8 @@
 // Turns a repair plan (core/plan.ts) into writes and has them carried out with backup and undo journal. The plan's
 // permissions were settled before; nothing is asked here.
 import { encodeUtf8, equalBytes, textOf, toHex } from '../core/bytes';
-import { commitFrom, laterThan } from '../core/commit';
+import type { CommitFacts } from '../core/commit';
+import { commitFrom, laterThan, nextSequence } from '../core/commit';
 import { slotOffset } from '../core/copies';
 import { dumpDocument } from '../core/dumpform';
 import { gapWithin, readRegion } from '../core/extents';
@@ -125,23 +126,20 @@ function newGeneration(host: Host, examined: Examined, plan: RepairPlan, writer:
     present: seats.map(({ index, highestShown }) => ({ index, highestShown })),
     degraded: decision.seats.some((seat) => seat.standing !== 'retired' && !seats.includes(seat)),
   };
-  return commitFrom(plan.base, { ...facts, runId: runIdFor(host, plan.base, facts.present) });
+  return commitFrom(plan.base, { ...facts, runId: runIdFor(host, plan.base, facts) });
 }
 
 /**
- * A new run. Random; where SOURCE_DATE_EPOCH asks for reproducible output, a hash of what the generation is made from,
- * so that two different commits still never share one.
+ * A new run. Random; where SOURCE_DATE_EPOCH asks for reproducible output, a hash of all that the new generation is made
+ * from, so that two commits of which a single byte differs never share one.
  */
-export function runIdFor(
-  host: Host,
-  base: Generation,
-  present: readonly { index: number; highestShown: bigint }[],
-): bigint {
+export function runIdFor(host: Host, base: Generation, facts: Omit<CommitFacts, 'runId'>): bigint {
   let bytes = host.random(8);
   if (host.sourceDateEpoch() !== null) {
     const whole = encodeCopy(base, { copyIndex: 0, spareIndex: 0, spareUuid: base.header.spareUuid });
-    const who = present.map(({ index, highestShown }) => `${index}:${highestShown}`).join(',');
-    const hash = host.sha256(whole, encodeUtf8(who));
+    const who = facts.present.map(({ index, highestShown }) => `${index}:${highestShown}`).join(',');
+    const what = [nextSequence(facts), facts.now, facts.writer, facts.degraded, who].map(String).join('\n');
+    const hash = host.sha256(whole, encodeUtf8(what));
     bytes = Uint8Array.from({ length: 8 }, (_unused, i) => parseInt(hash.slice(2 * i, 2 * i + 2), 16));
   }
   const runId = BigInt(`0x${toHex(bytes)}`);

@@ -63,15 +63,15 @@ export function planNew(
       (record, index) => (record.flags & DEVICE_RETIRED) === 0 && !wanted.some((one) => one.index === index),
     );
   const present = wanted.map((spare) => ({ index: spare.index, highestShown: highest([spare]) }));
-  const generation = commitFrom(dumped, {
+  const facts = {
     highestSeen: max(highest(spares), dumped.header.sequence),
     uncertain: missing || spares.some((spare) => spare.slots.some(({ evidence }) => evidence === null)),
     now: host.now(),
-    runId: runIdFor(host, dumped, present),
     writer: `dmremap-restore ${tool.version}`,
     present,
     degraded: missing,
-  });
+  };
+  const generation = commitFrom(dumped, { ...facts, runId: runIdFor(host, dumped, facts) });
   if (generation === null) throw new Fault('SEQUENCE_EXHAUSTED');
   return planOf(generation, true, spares, (spare) => wanted.includes(spare));
 }

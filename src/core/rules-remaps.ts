@@ -25,7 +25,7 @@ export function remapRules(generation: Generation, contents: Contents, block: nu
       entryRules(entry, i, contents.remaps[i - 1], main, contents.devices, limit, say);
     });
   }
-  shareRules(contents.remaps, say);
+  shareRules(contents.remaps, contents.devices.length - 1, say);
   return found;
 }
 
@@ -127,7 +127,7 @@ function orderRules(entry: RemapEntry, before: RemapEntry, at: string, retired: 
 }
 
 /** No two entries share a spare sector; retired extents count too. */
-function shareRules(remaps: readonly RemapEntry[], say: Say): void {
+function shareRules(remaps: readonly RemapEntry[], spares: number, say: Say): void {
   const order = remaps.map((_entry, i) => i);
   const at = (i: number): RemapEntry | undefined => remaps[i];
   order.sort((a, b) => {
@@ -155,7 +155,8 @@ function shareRules(remaps: readonly RemapEntry[], say: Say): void {
           spare: String(entry.spareIndex),
           sector: String(entry.spareSector),
         },
-        entry.spareIndex,
+        // Entries that name a spare which does not exist can share its sectors all the same.
+        entry.spareIndex < spares ? entry.spareIndex : null,
       );
     }
     const end = entry.spareSector + BigInt(entry.length);

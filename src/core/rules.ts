@@ -27,7 +27,7 @@ export function blockSectors(devices: readonly DeviceRecord[]): number {
 export function rulesBroken(generation: Generation, contents: Contents = contentsOf(generation)): Finding[] {
   return [
     ...deviceRules(generation, contents),
-    ...configRules(contents),
+    ...configRules(generation, contents),
     ...healthRules(contents),
     ...eventRules(generation),
     ...remapRules(generation, contents, blockSectors(contents.devices)),
@@ -148,7 +148,7 @@ export function nameDefect(field: Uint8Array): string | null {
   return null;
 }
 
-function configRules({ config, devices }: Contents): Finding[] {
+function configRules(generation: Generation, { config, devices }: Contents): Finding[] {
   const found: Finding[] = [];
   const name = nameDefect(config.name);
   if (name !== null) found.push(finding('rule-config-name', { why: name }));
@@ -179,9 +179,17 @@ function configRules({ config, devices }: Contents): Finding[] {
       }),
     );
   }
-  for (const field of ['params', 'description'] as const) {
-    const why = textDefect(config[field]);
-    if (why !== null) found.push(finding('text-malformed', { field: `CONFIG ${field}`, why }));
+  const texts: [string, Uint8Array][] = [
+    ['writer', generation.header.writer],
+    ['CONFIG params', config.params],
+    ['CONFIG description', config.description],
+  ];
+  config.tunables.slice(0, config.tunableCount).forEach(({ name: text }, i) => {
+    texts.push([`CONFIG tunables[${i}] name`, text]);
+  });
+  for (const [field, text] of texts) {
+    const why = textDefect(text);
+    if (why !== null) found.push(finding('text-malformed', { field, why }));
   }
   return found;
 }

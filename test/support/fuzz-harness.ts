@@ -69,8 +69,7 @@ export function fuzz(histories: readonly History[], first: number, count: number
     try {
       holdImage(image, seed, totals);
     } catch (error) {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      totals.failures.push(`seed ${seed}: ${image.story.join('; ')}\n${text}`);
+      recordFailure(totals, seed, image, error);
     }
     const took = performance.now() - begin;
     if (took > totals.slowestMs) {
@@ -78,6 +77,12 @@ export function fuzz(histories: readonly History[], first: number, count: number
       totals.slowestSeed = seed;
     }
   }
+}
+
+/** What went wrong, with all that it takes to see it again. */
+export function recordFailure(totals: FuzzTotals, seed: number, image: FuzzImage, error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  totals.failures.push(`seed ${seed}: ${image.story.join('; ')}\n${text}`);
 }
 
 function count(map: Map<string, number>, key: string): void {
