@@ -6,5 +6,5 @@ import { describeFuzzing, testReach } from '../support/fuzz-suite';
 const MIB = 1024 * 1024;
 
 testReach(
-  describeFuzzing({ kind: 'several', share: 0.5, portions: 10, slowestMs: 2000, mostBytes: 400 * MIB }),
+  describeFuzzing({ kind: 'several', share: 0.5, portions: 10, slowestMs: 2000, mostBytes: 1024 * MIB }),
 );

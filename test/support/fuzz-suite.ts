@@ -23,6 +23,7 @@ export interface FuzzPlan {
   readonly portions: number;
   /** The slowest image takes a tenth of it, but test machines stall. */
   readonly slowestMs: number;
+  /** Of resident memory. Garbage that is not collected yet counts, and on a busy machine there is much of it: a leak has more. */
   readonly mostBytes: number;
 }
 
