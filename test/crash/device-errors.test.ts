@@ -4,6 +4,7 @@
 import { commit, entriesOf, RUN_B, slotAt, story } from '../../fixtures/build';
 import { EXIT } from '../../src/core/faults';
 import type { Generation } from '../../src/core/generation';
+import { PATIENCE_MS } from '../support/fixed-runs';
 import type { MemoryHost } from '../support/memory-host';
 import {
   differingPlaces,
@@ -17,11 +18,13 @@ import {
   runFsck,
   sparePath,
   undoJournal,
+  junk,
 } from '../support/repair-world';
 import type { FsckRun } from '../support/repair-world';
 
+jest.setTimeout(PATIENCE_MS);
+
 const setup = story({ spares: 2, entries: 10 }).newest;
-const noise = (length: number): Uint8Array => Uint8Array.from({ length }, (_unused, i) => 0x80 | (i * 73));
 
 /** Two spares; of copies 0:1, 0:3, 1:0 and 1:2 not one byte is left. */
 const BAD = ['0:1', '0:3', '1:0', '1:2'];
@@ -30,7 +33,7 @@ function damaged(): MemoryHost {
   const host = healthySpares(setup);
   for (const place of BAD) {
     const [spare = 0, copy = 0] = place.split(':').map(Number);
-    pokeSlot(host, spare, copy, 0, noise(setup.header.slotBytes));
+    pokeSlot(host, spare, copy, 0, junk(setup.header.slotBytes));
   }
   return host;
 }
@@ -161,6 +164,23 @@ describe('a new generation that cannot reach every place', () => {
       expect((await runFsck(host, pathsOf(2), { mode: 'check' })).exit).toBe(EXIT.fine);
     },
   );
+
+  test('no other place can be written: the only whole copy of the newest generation is not touched', async () => {
+    const { host, newest } = absent();
+    for (const copy of [0, 2, 3, 4]) pokeSlot(host, 0, copy, 0, junk(setup.header.slotBytes));
+    const { slotBytes } = newest.header;
+    for (const copy of [0, 2, 3, 4]) {
+      host.failWrites(sparePath(0), BigInt(slotAt(copy)), BigInt(slotAt(copy) + slotBytes));
+    }
+    host.failWrites(sparePath(1), 0n, BigInt(slotAt(4) + slotBytes));
+    const run = await runFsck(host, pathsOf(2));
+    const { report } = onlySetup(run).outcome!;
+    expect([report!.done, report!.notStarted]).toEqual([[], [{ group: 'spare0/copy1', why: 'held' }]]);
+    expect(run.exit).toBe(EXIT.errorsLeft | EXIT.operational);
+    host.heal();
+    expect(onlySetup(await runFsck(host, pathsOf(2))).verdict).toBe('repaired');
+    expect((await runFsck(host, pathsOf(2), { mode: 'check' })).exit).toBe(EXIT.fine);
+  });
 
   test.each([1, 2, 3, 4, 0])(
     'copy %i of the absent spare is dead: all other places have the new generation',

@@ -2,11 +2,14 @@
 // The power fails while dmremap-fsck puts a generation back into bad places: afterwards fsck and undo both work, wherever
 // it failed.
 import { story } from '../../fixtures/build';
+import { PATIENCE_MS } from '../support/fixed-runs';
 import { COPY_INDEXES } from '../support/bench';
 import { holdCrashes } from '../support/crash-world';
 import type { CrashScene } from '../support/crash-world';
 import { copyOf } from '../support/histories';
-import { healthySpares, pathsOf, pokeSlot, putCopy } from '../support/repair-world';
+import { healthySpares, pathsOf, pokeSlot, putCopy, junk } from '../support/repair-world';
+
+jest.setTimeout(PATIENCE_MS);
 
 const one = story({ entries: 10 });
 const two = story({ spares: 2, entries: 140, lostAndRetired: true });
@@ -21,11 +24,9 @@ function scene(
   return { host, inputs: pathsOf(build.newest.header.spareCount), options, wanted: build.newest };
 }
 
-const noise = (length: number): Uint8Array => Uint8Array.from({ length }, (_unused, i) => 0x80 | (i * 73));
-
 test('one corrupt copy', async () => {
   const { ways, changed, undone } = await holdCrashes(
-    scene(one, (host) => pokeSlot(host, 0, 2, 12_288, noise(700)), { mode: 'preen' }),
+    scene(one, (host) => pokeSlot(host, 0, 2, 12_288, junk(700)), { mode: 'preen' }),
   );
   expect(ways).toBeGreaterThan(100);
   expect(changed).toBeGreaterThan(20);
@@ -34,7 +35,7 @@ test('one corrupt copy', async () => {
 
 test('the first copy, whose place is written last of all', async () => {
   const { changed } = await holdCrashes(
-    scene(one, (host) => pokeSlot(host, 0, 0, 0, noise(512)), { mode: 'preen' }),
+    scene(one, (host) => pokeSlot(host, 0, 0, 0, junk(512)), { mode: 'preen' }),
   );
   expect(changed).toBeGreaterThan(20);
 });
@@ -44,7 +45,7 @@ test('four copies: corrupt, torn, stale and zeroed', async () => {
     scene(
       one,
       (host) => {
-        pokeSlot(host, 0, 0, 4096, noise(9000));
+        pokeSlot(host, 0, 0, 4096, junk(9000));
         pokeSlot(host, 0, 1, 4096, copyOf(one.at(4), 0, 1).subarray(4096));
         putCopy(host, one.at(3), 0, 3);
         pokeSlot(host, 0, 4, 0, new Uint8Array(65_536));
@@ -61,9 +62,9 @@ test('copies of two spares, several blocks each', async () => {
     scene(
       two,
       (host) => {
-        pokeSlot(host, 0, 1, 24_576, noise(5000));
+        pokeSlot(host, 0, 1, 24_576, junk(5000));
         putCopy(host, two.at(2), 1, 0);
-        pokeSlot(host, 1, 4, 4096, noise(100));
+        pokeSlot(host, 1, 4, 4096, junk(100));
       },
       { mode: 'preen' },
     ),
@@ -78,11 +79,11 @@ test('salvage of all five: no copy is whole, each piece is left in one of them',
       // In copy n everything but piece n is lost.
       for (const copy of COPY_INDEXES) {
         starts.forEach((start, piece) => {
-          if (piece !== copy) pokeSlot(host, 0, copy, start, noise(512));
+          if (piece !== copy) pokeSlot(host, 0, copy, start, junk(512));
         });
       }
       // And all headers but one.
-      for (const copy of [1, 2, 3, 4]) pokeSlot(host, 0, copy, 0x140, noise(8));
+      for (const copy of [1, 2, 3, 4]) pokeSlot(host, 0, copy, 0x140, junk(8));
     }),
   );
   expect(changed).toBeGreaterThan(300);

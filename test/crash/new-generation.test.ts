@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The power fails while dmremap-fsck commits a new generation: to bring back an absent spare, to take one side of a split,
-// to accept what is left of a generation, to go back to an older one, to write over other content.
+// The power fails while dmremap-fsck does what needs a person's leave: taking one side of a split, accepting what is left of
+// a generation, going back to an older one, writing over other content.
 import { commit, entriesOf, RUN_B, RUN_C, story } from '../../fixtures/build';
 import type { Generation } from '../../src/core/generation';
+import { PATIENCE_MS } from '../support/fixed-runs';
 import { writeExt4 } from '../support/content-filesystems';
 import { holdCrashes } from '../support/crash-world';
 import { copyOf } from '../support/histories';
@@ -15,60 +16,14 @@ import {
   pokeSlot,
   putCopy,
   runFsck,
+  junk,
+  putSpare,
 } from '../support/repair-world';
+
+jest.setTimeout(PATIENCE_MS);
 
 const one = story({ entries: 10 });
 const two = story({ spares: 2, entries: 10 });
-const noise = (length: number): Uint8Array => Uint8Array.from({ length }, (_unused, i) => 0x80 | (i * 73));
-
-function putSpare(host: MemoryHost, generation: Generation, spare: number): void {
-  for (let copy = 0; copy < 5; copy++) putCopy(host, generation, spare, copy);
-}
-
-/** Spare 1 stayed behind at the clean stop; spare 0 went on by itself and got further entries. */
-function withAbsentSpare(): { host: MemoryHost; newest: Generation } {
-  const activated = commit(two.newest, { run: RUN_B, spares: [0], state: 3, event: 2 });
-  const newest = commit(activated, { spares: [0], entries: entriesOf(12, 1) });
-  const host = emptySpares(2);
-  putSpare(host, newest, 0);
-  putSpare(host, two.newest, 1);
-  return { host, newest };
-}
-
-describe('an absent spare is brought back', () => {
-  test('with nothing else wrong', async () => {
-    const { host, newest } = withAbsentSpare();
-    const { changed, undone } = await holdCrashes({
-      host,
-      inputs: pathsOf(2),
-      options: { mode: 'preen' },
-      wanted: newest,
-    });
-    expect(changed).toBeGreaterThan(500);
-    expect(undone).toBeGreaterThan(100);
-  });
-
-  test('with a single whole copy left of the newest generation', async () => {
-    const { host, newest } = withAbsentSpare();
-    for (const copy of [0, 2, 3, 4]) pokeSlot(host, 0, copy, 12_288, noise(600));
-    const { changed } = await holdCrashes({
-      host,
-      inputs: pathsOf(2),
-      options: { mode: 'preen' },
-      wanted: newest,
-    });
-    expect(changed).toBeGreaterThan(500);
-  });
-
-  test('with no whole copy left: what is needed for salvage outlives every cut', async () => {
-    const { host, newest } = withAbsentSpare();
-    // DEVICES and CONFIG of the newest generation are left in one copy each, and not in the same.
-    for (const copy of [0, 2, 3, 4]) pokeSlot(host, 0, copy, 4096, noise(600));
-    for (const copy of [0, 1, 3, 4]) pokeSlot(host, 0, copy, 20_480, noise(600));
-    const { changed } = await holdCrashes({ host, inputs: pathsOf(2), options: {}, wanted: newest });
-    expect(changed).toBeGreaterThan(500);
-  });
-});
 
 describe('a split is resolved', () => {
   const here = commit(two.newest, { run: RUN_B, spares: [0], entries: entriesOf(11, 1) });
@@ -120,7 +75,7 @@ describe('of the newest generation only a part is left', () => {
     const host = healthySpares(one.newest);
     const newest = commit(one.newest, { run: RUN_B, state: 1, entries: entriesOf(12, 1) });
     putCopy(host, newest, 0, 1);
-    pokeSlot(host, 0, 1, 20_480, noise(900));
+    pokeSlot(host, 0, 1, 20_480, junk(900));
     return host;
   }
 
@@ -170,7 +125,7 @@ describe('other content is written over', () => {
     const content = new Uint8Array(24_576);
     writeExt4(content);
     pokeSlot(host, 0, 0, 0, content);
-    pokeSlot(host, 0, 3, 12_288, noise(600));
+    pokeSlot(host, 0, 3, 12_288, junk(600));
     const { changed, undone } = await holdCrashes({
       host,
       inputs: pathsOf(1),

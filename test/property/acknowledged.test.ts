@@ -8,7 +8,9 @@ import { emptySpares, pathsOf, pokeSlot, putCopy, runFsck, sparePath } from '../
 import type { MemoryHost } from '../support/memory-host';
 import { copyOf, HISTORIES } from '../support/histories';
 import type { History } from '../support/histories';
-import { fixedRuns } from '../support/fixed-runs';
+import { fixedRuns, PATIENCE_MS } from '../support/fixed-runs';
+
+jest.setTimeout(PATIENCE_MS);
 
 /** Our own spares with whole copies of older generations, and one more input that belongs to somebody else. */
 const scene = fc.record({
@@ -95,4 +97,22 @@ test('on a spare with as many copies of another setup, and so of neither, it cou
     ]);
     expect(Buffer.compare(host.bytesOf(sparePath(last)), before)).toBe(0);
   }
+});
+
+test('more strays than any setup can have are not left out without a word', async () => {
+  const { newest, stranger, setupUuid } = HISTORIES[0]!;
+  const strangers = 11;
+  const host = emptySpares(1 + strangers);
+  for (let copy = 0; copy < 5; copy++) putCopy(host, newest, 0, copy);
+  for (let input = 1; input <= strangers; input++) {
+    // One whole copy of theirs, four headers of ours.
+    pokeSlot(host, input, 0, 0, copyOf(stranger[0]!, 0, 0));
+    for (const copy of [1, 2, 3, 4])
+      pokeSlot(host, input, copy, 0, copyOf(newest, 0, copy).subarray(0, 4096));
+  }
+  const run = await runFsck(host, pathsOf(1 + strangers), { mode: 'check' });
+  const told = run.findings.filter(
+    ({ id, fields }) => id === 'input-too-many' && fields['setupUuid'] === setupUuid,
+  );
+  expect([told.length, run.exit & 8]).toEqual([4, 8]);
 });

@@ -11,7 +11,9 @@ import { HEADER_BYTES, HEADER_CRC_AT, SECTION } from '../../src/core/layout';
 import { story } from '../../fixtures/build';
 import { arbitraryGeneration } from '../support/arbitrary-generation';
 import { placeOf } from '../support/bench';
-import { fixedRuns } from '../support/fixed-runs';
+import { fixedRuns, PATIENCE_MS } from '../support/fixed-runs';
+
+jest.setTimeout(PATIENCE_MS);
 
 const setup = story({
   spares: 3,

@@ -22,7 +22,9 @@ import { judgeSlot, sameGeneration } from '../../src/core/judge';
 import { SECTION } from '../../src/core/layout';
 import { arbitraryGeneration, arbitraryOddLayout, copyPlaces } from '../support/arbitrary-generation';
 import { anyBytes, arbitraryRecord, STRUCTS } from '../support/arbitrary-record';
-import { fixedRuns } from '../support/fixed-runs';
+import { fixedRuns, PATIENCE_MS } from '../support/fixed-runs';
+
+jest.setTimeout(PATIENCE_MS);
 
 describe.each(STRUCTS.map((struct) => ({ name: struct.name, struct })))('$name', ({ struct }) => {
   test('its fields tile it: no byte belongs to two, none to none', () => {

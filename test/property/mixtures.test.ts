@@ -10,9 +10,11 @@ import type { SetupDecision } from '../../src/core/model';
 import { planRepair } from '../../src/core/plan';
 import { decide, highestEvidence, isAccepted, PREEN, YES } from '../support/bench';
 import type { BenchSpare } from '../support/bench';
-import { fixedRuns } from '../support/fixed-runs';
+import { fixedRuns, PATIENCE_MS } from '../support/fixed-runs';
 import { copyOf, HISTORIES } from '../support/histories';
 import type { History } from '../support/histories';
+
+jest.setTimeout(PATIENCE_MS);
 
 /** A copy that was written somewhere at some time, by number; each is taken modulo what there is. */
 interface Origin {

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { Generation } from '../../src/core/generation';
 import { judgeSlot } from '../../src/core/judge';
 import { SECTION_OFFSET } from '../../src/core/layout';
-import { fixedRuns } from '../support/fixed-runs';
+import { fixedRuns, PATIENCE_MS } from '../support/fixed-runs';
 import { copyOf, HISTORIES } from '../support/histories';
 import type { History } from '../support/histories';
 import type { MemoryHost } from '../support/memory-host';
@@ -22,6 +22,8 @@ import {
   strayWrites,
 } from '../support/repair-world';
 import { slotAt } from '../../fixtures/build';
+
+jest.setTimeout(PATIENCE_MS);
 
 /** Damage to one place. What it does to the header is bounded, so that the spare still shows which spare it is. */
 const damage = fc.oneof(

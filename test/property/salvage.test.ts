@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { usedDirectory } from '../../src/core/generation';
 import { judgeSlot, sameGeneration } from '../../src/core/judge';
 import { SECTION } from '../../src/core/layout';
-import { fixedRuns } from '../support/fixed-runs';
+import { fixedRuns, PATIENCE_MS } from '../support/fixed-runs';
 import { copyOf, HISTORIES } from '../support/histories';
 import type { History } from '../support/histories';
 import type { MemoryHost } from '../support/memory-host';
@@ -19,6 +19,8 @@ import {
   runFsck,
   slotBytes,
 } from '../support/repair-world';
+
+jest.setTimeout(PATIENCE_MS);
 
 /** A part that has to survive somewhere: the header, a section, or a remap block. Bytes of the slot, half-open. */
 interface Unit {
@@ -228,4 +230,21 @@ test('one piece lost in every copy: nothing is written, neither by -p nor by -y,
     fixedRuns(120),
   );
   expect(partial).toBeGreaterThan(60);
+});
+
+test('blocks that a cut commit left behind the end of an older copy are read, though its header does not reach there', async () => {
+  const history = HISTORIES.find(({ name }) => name === 'three spares, three blocks')!;
+  const { newest, line } = history;
+  const older = line.find(({ header }) => header.slotBytes < newest.header.slotBytes)!;
+  const host = healthySpares(newest);
+  const last = newest.header.slotBytes - 4096;
+  for (let spare = 0; spare < 3; spare++) {
+    for (let copy = 0; copy < 5; copy++) pokeSlot(host, spare, copy, last, new Uint8Array(4096));
+  }
+  // Here the blocks are all new, and only the header is still that of the commit before.
+  putCopy(host, newest, 2, 3);
+  pokeSlot(host, 2, 3, 0, copyOf(older, 2, 3).subarray(0, 4096));
+  const run = await runFsck(host, pathsOf(3));
+  expect([onlySetup(run).examined.decision.verdict, run.exit]).toEqual(['salvageable', 1]);
+  expect(differingPlaces(host, newest)).toEqual([]);
 });

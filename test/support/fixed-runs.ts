@@ -19,3 +19,6 @@ export function fixedRuns(usual: number): { readonly numRuns: number; readonly s
     seed: fromEnvironment('DMREMAP_SEED', DEFAULT_SEED),
   };
 }
+
+/** For jest.setTimeout(): far more than a test of many runs takes, since machines differ and stall. */
+export const PATIENCE_MS = 300_000 * Math.max(1, fromEnvironment('DMREMAP_RUNS', 1));

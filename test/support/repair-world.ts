@@ -37,7 +37,7 @@ export function emptySpares(count: number): MemoryHost {
 export function healthySpares(generation: Generation): MemoryHost {
   const host = emptySpares(generation.header.spareCount);
   for (let spare = 0; spare < generation.header.spareCount; spare++) {
-    for (const copy of COPY_INDEXES) putCopy(host, generation, spare, copy);
+    putSpare(host, generation, spare);
   }
   return host;
 }
@@ -45,6 +45,16 @@ export function healthySpares(generation: Generation): MemoryHost {
 /** Puts a copy of a generation into its own place. */
 export function putCopy(host: MemoryHost, generation: Generation, spare: number, copy: number): void {
   host.poke(sparePath(spare), slotAt(copy), copyOf(generation, spare, copy));
+}
+
+/** All copies of a spare with the same generation. */
+export function putSpare(host: MemoryHost, generation: Generation, spare: number): void {
+  for (const copy of COPY_INDEXES) putCopy(host, generation, spare, copy);
+}
+
+/** Bytes that nobody takes for metadata, text or other content. */
+export function junk(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_unused, i) => 0x80 | (i * 73));
 }
 
 /** Bytes [start, end) of a slot; zero where they cannot be read. */

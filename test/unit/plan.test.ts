@@ -76,6 +76,21 @@ describe('the order', () => {
     expect(made.copies.at(-1)!.precious).toBe(true);
   });
 
+  test('places that a salvage cannot do without wait too, good or not', () => {
+    const alone = commit(two.newest, { run: RUN_B, spares: [0] });
+    const spare = spareOf(0, [alone, alone, alone, alone, alone]);
+    // DEVICES is left in copy 1 alone, EVENTS in copy 2.
+    for (const copy of [0, 2, 3, 4]) spare.slots[copy]![4100]! ^= 1;
+    for (const copy of [0, 1, 3, 4]) spare.slots[copy]![20_500]! ^= 1;
+    const made = plan([spare, wholeSpare(two.newest, 1)], YES);
+    expect(made.kind).toBe('commit');
+    // And with them the last whole copy of what was there before.
+    expect(order(made).slice(-3)).toEqual(['0:1', '0:2', '1:0']);
+    expect(order({ ...made, copies: made.copies.filter(({ precious }) => precious) })).toEqual(
+      order(made).slice(-3),
+    );
+  });
+
   test('of a split, a whole copy of each side waits', () => {
     const a = commit(two.newest, { run: RUN_B, spares: [0] });
     const b = commit(two.newest, { run: RUN_C, spares: [1] });
