@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Single reads and writes of data, waited for. Only the worker and the hooks
+ * come here. What to read or write is decided elsewhere.
+ */
+#include "dmr-core.h"
+
+/*
+ * @sectors at byte @offset of @page, to or from @sector of @bdev. Returns 0 or a
+ * negative errno.
+ */
+int dmr_rw_page(struct block_device *bdev, u64 sector, blk_opf_t opf, struct page *page,
+		unsigned int offset, unsigned int sectors)
+{
+	struct bio_vec vec;
+	struct bio bio;
+	int r;
+
+	bio_init(&bio, bdev, &vec, 1, opf);
+	bio.bi_iter.bi_sector = sector;
+	__bio_add_page(&bio, page, sectors << SECTOR_SHIFT, offset);
+	r = submit_bio_wait(&bio);
+	bio_uninit(&bio);
+	return r;
+}
+
+/*
+ * What @iter covers of @bio, done again at @sector of @bdev, with a bio of our
+ * own: the one that came from dm has been ended once and must not be sent again.
+ */
+blk_status_t dmr_rw_bio(struct dmr_device *d, struct bio *bio, struct bvec_iter iter,
+			struct block_device *bdev, u64 sector)
+{
+	/* The pool is ours and this is its only user, one at a time: no failure. */
+	struct bio *clone = bio_alloc_clone(bdev, bio, GFP_NOIO, &d->bios_own);
+	blk_status_t status;
+
+	clone->bi_opf = bio_op(bio) | (bio->bi_opf & (REQ_SYNC | REQ_META | REQ_PRIO | REQ_FUA));
+	clone->bi_iter = iter;
+	clone->bi_iter.bi_sector = sector;
+	submit_bio_wait(clone);
+	status = clone->bi_status;
+	bio_put(clone);
+	return status;
+}
+
+/* @bytes of the data that begin @skip bytes after @iter. */
+void dmr_copy_from_bio(struct bio *bio, struct bvec_iter iter, u32 skip, void *to, u32 bytes)
+{
+	if (skip)
+		bio_advance_iter(bio, &iter, skip);
+	while (bytes) {
+		struct bio_vec v = bio_iter_iovec(bio, iter);
+		u32 n = min(bytes, v.bv_len);
+		void *from = bvec_kmap_local(&v);
+
+		memcpy(to, from, n);
+		kunmap_local(from);
+		to += n;
+		bytes -= n;
+		bio_advance_iter_single(bio, &iter, n);
+	}
+}

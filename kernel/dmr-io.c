@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The fast path: where a request goes, and which failures are worth a second
+ * look. Nothing here waits, allocates or locks; what has to goes to the worker.
+ */
+#include "dmr-core.h"
+
+/* How dear a request is that meets no entry decides how dear the target is. */
+static __always_inline bool dmr_filter_hit(const struct dmr_device *d, u64 start, u64 end)
+{
+	u64 bit = dmr_filter_bit(d, start), last = dmr_filter_bit(d, end - 1);
+
+	for (; bit <= last; bit++)
+		if (unlikely(test_bit(bit, d->filter)))
+			return true;
+	return false;
+}
+
+/* Sectors of main, half-open. Before a table or a hold that names them is seen. */
+void dmr_filter_add(struct dmr_device *d, u64 start, u64 end)
+{
+	u64 bit = dmr_filter_bit(d, start), last = dmr_filter_bit(d, end - 1);
+
+	for (; bit <= last; bit++)
+		set_bit(bit, d->filter);
+}
+
+static struct dmr_run dmr_find_run(struct dmr_device *d, u64 start, u64 end)
+{
+	struct dmr_run run;
+
+	rcu_read_lock();
+	run = dmr_table_run(rcu_dereference(d->table), start, end);
+	rcu_read_unlock();
+	return run;
+}
+
+/*
+ * Where the first hold in [start, end) begins: @start if it is held itself,
+ * @end if none. The seqlock's reader side spins only while the worker stores a
+ * handful of words.
+ */
+static u64 dmr_first_hold(struct dmr_device *d, u64 start, u64 end)
+{
+	unsigned int seq, i, n;
+	u64 first;
+
+	do {
+		seq = read_seqbegin(&d->hold_lock);
+		first = end;
+		n = min_t(unsigned int, READ_ONCE(d->holds), DMR_MAX_HOLDS);
+		for (i = 0; i < n; i++) {
+			u64 from = READ_ONCE(d->hold[i].start);
+
+			if (from < end && READ_ONCE(d->hold[i].end) > start)
+				first = min(first, max(from, start));
+		}
+	} while (read_seqretry(&d->hold_lock, seq));
+	return first;
+}
+
+/* Cuts the request at @end (sectors of main): dm sends the rest again. */
+static void dmr_accept_until(struct bio *bio, struct dmr_io *io, u64 start, u64 end)
+{
+	if (end - start < bio_sectors(bio)) {
+		dm_accept_partial_bio(bio, end - start);
+		io->iter.bi_size = bio->bi_iter.bi_size;
+	}
+}
+
+static int dmr_to_main(struct dmr_device *d, struct bio *bio, u64 sector)
+{
+	bio_set_dev(bio, d->main->bdev);
+	bio->bi_iter.bi_sector = sector;
+	return DM_MAPIO_REMAPPED;
+}
+
+static void dmr_untrack(struct dmr_device *d, struct dmr_io *io)
+{
+	if (io->tracked) {
+		io->tracked = false;
+		__acquire(&d->writes);	/* for sparse: taken in dmr_map_change() */
+		srcu_read_unlock_notrace(&d->writes, io->srcu);
+	}
+}
+
+static int dmr_to_worker(struct dmr_device *d, struct bio *bio, struct dmr_io *io)
+{
+	dmr_untrack(d, io);
+	if (bio->bi_opf & REQ_NOWAIT) {
+		io->state = DMR_IO_FINISHED;
+		bio_wouldblock_error(bio);
+	} else {
+		dmr_queue_bio(d, bio);
+	}
+	return DM_MAPIO_SUBMITTED;
+}
+
+static int dmr_to_spare(struct dmr_device *d, struct bio *bio, struct dmr_io *io,
+			const struct dmr_run *run)
+{
+	struct dmr_spare *s = &d->spare[run->spare_index];
+
+	if (!s->dev) {
+		/* Written sectors may move to another spare; a read has no one to ask. */
+		if (io->tracked)
+			return dmr_to_worker(d, bio, io);
+		return DM_MAPIO_KILL;
+	}
+	if (io->tracked)
+		set_bit(DMR_SPARE_UNFLUSHED, &s->flags);
+	bio_set_dev(bio, s->dev->bdev);
+	bio->bi_iter.bi_sector = run->spare_sector;
+	return DM_MAPIO_REMAPPED;
+}
+
+static noinline int dmr_map_remapped_read(struct dmr_device *d, struct bio *bio,
+					  struct dmr_io *io, u64 start)
+{
+	struct dmr_run run = dmr_find_run(d, start, start + bio_sectors(bio));
+
+	dmr_accept_until(bio, io, start, run.end);
+	switch (run.kind) {
+	case DMR_RUN_MAIN:
+		return dmr_to_main(d, bio, start);
+	case DMR_RUN_SPARE:
+		return dmr_to_spare(d, bio, io, &run);
+	default:
+		/* LOST: never zeros, never what the spare holds (FORMAT.md section 7). */
+		return DM_MAPIO_KILL;
+	}
+}
+
+/*
+ * One empty flush per device. A spare that is given up no longer counts, unless
+ * something was written to it that no flush has reached: then "flushed" would
+ * be a lie.
+ */
+static int dmr_map_flush(struct dmr_device *d, struct bio *bio, struct dmr_io *io)
+{
+	unsigned int nr = dm_bio_get_target_bio_nr(bio);
+	struct dmr_spare *s;
+	bool unflushed;
+
+	if (nr == 0) {
+		bio_set_dev(bio, d->main->bdev);
+		return DM_MAPIO_REMAPPED;
+	}
+	s = &d->spare[nr - 1];
+	unflushed = s->dev && test_and_clear_bit(DMR_SPARE_UNFLUSHED, &s->flags);
+	if (!s->dev || (!READ_ONCE(s->alive) && !unflushed)) {
+		io->state = DMR_IO_FINISHED;
+		bio_endio(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+	io->flushed_spare = unflushed ? nr - 1 : -1;
+	bio_set_dev(bio, s->dev->bdev);
+	return DM_MAPIO_REMAPPED;
+}
+
+/* Writes, discards and write-zeroes: everything that changes data. */
+static int dmr_map_change(struct dmr_device *d, struct bio *bio, struct dmr_io *io, u64 start)
+{
+	u64 end = start + bio_sectors(bio), held;
+	struct dmr_run run;
+
+	if (unlikely(!READ_ONCE(d->writable)))
+		return DM_MAPIO_KILL;
+	io->srcu = srcu_read_lock_notrace(&d->writes);
+	__release(&d->writes);	/* for sparse: kept until dmr_untrack() */
+	io->tracked = true;
+	if (likely(!dmr_filter_hit(d, start, end)))
+		return dmr_to_main(d, bio, start);
+
+	held = dmr_first_hold(d, start, end);
+	if (held == start) {
+		/* Up to the end of what is held would do; the worker takes it whole. */
+		return dmr_to_worker(d, bio, io);
+	}
+	run = dmr_find_run(d, start, held);
+	dmr_accept_until(bio, io, start, run.end);
+	if (run.kind == DMR_RUN_MAIN)
+		return dmr_to_main(d, bio, start);
+	if (bio_op(bio) == REQ_OP_DISCARD) {
+		/* A hint, and what it is about no longer lies where it points. */
+		dmr_untrack(d, io);
+		io->state = DMR_IO_FINISHED;
+		bio_endio(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+	if (run.kind == DMR_RUN_SPARE)
+		return dmr_to_spare(d, bio, io, &run);
+	/* The first write to LOST sectors heals them, and that takes a commit. */
+	return dmr_to_worker(d, bio, io);
+}
+
+int dmr_map(struct dm_target *ti, struct bio *bio)
+{
+	struct dmr_device *d = ti->private;
+	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
+	u64 start = bio->bi_iter.bi_sector + d->main_start;
+
+	io->iter = bio->bi_iter;
+	io->state = DMR_IO_PASSING;
+	io->tracked = false;
+	io->flushed_spare = -1;
+	if (likely(bio_op(bio) == REQ_OP_READ)) {
+		if (likely(!dmr_filter_hit(d, start, start + bio_sectors(bio))))
+			return dmr_to_main(d, bio, start);
+		return dmr_map_remapped_read(d, bio, io, start);
+	}
+	if (unlikely(!bio_sectors(bio)))
+		return dmr_map_flush(d, bio, io);
+	return dmr_map_change(d, bio, io, start);
+}
+
+/*
+ * Only what a medium does is worth a second look. A path that failed, a device
+ * that is gone or does not know the command would eat the spares otherwise.
+ */
+static bool dmr_is_medium_error(blk_status_t status, struct bio *bio)
+{
+	switch (bio_op(bio)) {
+	case REQ_OP_READ:
+		return status == BLK_STS_IOERR || status == BLK_STS_MEDIUM ||
+		       status == BLK_STS_PROTECTION;
+	case REQ_OP_WRITE:
+	case REQ_OP_WRITE_ZEROES:
+		return status == BLK_STS_IOERR || status == BLK_STS_MEDIUM;
+	default:
+		return false;
+	}
+}
+
+static noinline int dmr_failed(struct dmr_device *d, struct bio *bio, struct dmr_io *io,
+			       blk_status_t status)
+{
+	if (io->state == DMR_IO_FINISHED)
+		return DM_ENDIO_DONE;
+	if (io->flushed_spare >= 0)
+		set_bit(DMR_SPARE_UNFLUSHED, &d->spare[io->flushed_spare].flags);
+	if (!io->iter.bi_size) {
+		WRITE_ONCE(d->stats.flush_errors, d->stats.flush_errors + 1);
+		return DM_ENDIO_DONE;
+	}
+	/* Nobody waits for read-ahead, and no disk is judged by it. */
+	if (!dmr_is_medium_error(status, bio) || (bio->bi_opf & REQ_RAHEAD))
+		return DM_ENDIO_DONE;
+	dmr_queue_bio(d, bio);
+	return DM_ENDIO_INCOMPLETE;
+}
+
+int dmr_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	struct dmr_device *d = ti->private;
+	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
+
+	dmr_untrack(d, io);
+	if (likely(!*error))
+		return DM_ENDIO_DONE;
+	return dmr_failed(d, bio, io, *error);
+}

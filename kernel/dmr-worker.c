@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What must wait: failed reads and writes, writes to LOST or held sectors, the
+ * work of messages. One ordered work item per device does it all, in batches
+ * that share one commit. It may not wait for memory that I/O would free.
+ */
+#include <linux/sched/mm.h>
+
+#include "dmr-core.h"
+
+/* Requests that may wait for one commit. */
+#define DMR_BATCH 64
+
+static struct dmr_io *dmr_io_of(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct dmr_io));
+}
+
+void dmr_queue_bio(struct dmr_device *d, struct bio *bio)
+{
+	unsigned long flags;
+
+	dmr_io_of(bio)->state = DMR_IO_QUEUED;
+	spin_lock_irqsave(&d->lock, flags);
+	bio_list_add(&d->bios, bio);
+	spin_unlock_irqrestore(&d->lock, flags);
+	queue_work(d->wq, &d->work);
+}
+
+static struct bio *dmr_next_bio(struct dmr_device *d)
+{
+	struct bio *bio;
+
+	spin_lock_irq(&d->lock);
+	bio = bio_list_pop(&d->bios);
+	spin_unlock_irq(&d->lock);
+	return bio;
+}
+
+static void dmr_finish(struct bio *bio, blk_status_t status)
+{
+	dmr_io_of(bio)->state = DMR_IO_FINISHED;
+	bio->bi_status = status;
+	bio_endio(bio);
+}
+
+/* -- one request, piece by piece -------------------------------------------- */
+
+/* A request at the worker; sectors of main. */
+struct dmr_request {
+	struct bio *bio;
+	struct bvec_iter iter;
+	u64 start, end;
+	bool zeroes;
+};
+
+static struct dmr_request dmr_request_of(struct dmr_device *d, struct bio *bio)
+{
+	struct dmr_io *io = dmr_io_of(bio);
+	struct dmr_request rq = {
+		.bio = bio,
+		.iter = io->iter,
+		.start = io->iter.bi_sector + d->main_start,
+		.zeroes = bio_op(bio) == REQ_OP_WRITE_ZEROES,
+	};
+
+	rq.end = rq.start + (io->iter.bi_size >> SECTOR_SHIFT);
+	return rq;
+}
+
+/* The iterator at @sector, for @sectors of it. */
+static struct bvec_iter dmr_iter_at(const struct dmr_request *rq, u64 sector, u64 sectors)
+{
+	struct bvec_iter iter = rq->iter;
+
+	if (!rq->zeroes && sector > rq->start)
+		bio_advance_iter(rq->bio, &iter, (sector - rq->start) << SECTOR_SHIFT);
+	iter.bi_size = sectors << SECTOR_SHIFT;
+	return iter;
+}
+
+/* [start, end) of the request, to or from @to of @bdev. */
+static blk_status_t dmr_do_piece(struct dmr_device *d, const struct dmr_request *rq, u64 start,
+				 u64 end, struct block_device *bdev, u64 to)
+{
+	if (rq->zeroes)
+		return errno_to_blk_status(blkdev_issue_zeroout(bdev, to, end - start, GFP_NOIO, 0));
+	return dmr_rw_bio(d, rq->bio, dmr_iter_at(rq, start, end - start), bdev, to);
+}
+
+/* Where the sectors of @run are now; NULL: on a spare that is not there. */
+static struct block_device *dmr_run_device(struct dmr_device *d, const struct dmr_run *run)
+{
+	if (run->kind == DMR_RUN_MAIN)
+		return d->main->bdev;
+	return d->spare[run->spare_index].dev ? d->spare[run->spare_index].dev->bdev : NULL;
+}
+
+static u64 dmr_run_sector(const struct dmr_run *run, u64 start)
+{
+	return run->kind == DMR_RUN_MAIN ? start : run->spare_sector;
+}
+
+/* In DMR_MODE_FAIL the next commit may succeed: it looks before it writes. */
+static bool dmr_may_commit_now(const struct dmr_device *d)
+{
+	return d->mode == DMR_MODE_RW || d->mode == DMR_MODE_FAIL;
+}
+
+static bool dmr_may_remap(const struct dmr_device *d)
+{
+	return dmr_may_commit_now(d) && !d->features.no_auto_remap && d->gen->config.auto_remap;
+}
+
+static u16 dmr_run_number(const struct dmr_run *run)
+{
+	return run->kind == DMR_RUN_MAIN ? 0 : 1 + run->spare_index;
+}
+
+static void dmr_count_error(struct dmr_device *d, bool write, const struct dmr_run *run,
+			    u64 sector)
+{
+	if (write)
+		d->stats.write_errors++;
+	else
+		d->stats.read_errors++;
+	le64_add_cpu(write ? &d->gen->health.write_errors : &d->gen->health.read_errors, 1);
+	dmr_event(d, write ? DMR_EVENT_WRITE_ERROR : DMR_EVENT_READ_ERROR, dmr_run_number(run),
+		  dmr_run_sector(run, sector), d->block_sectors, EIO);
+}
+
+/* -- reads ------------------------------------------------------------------ */
+
+/*
+ * One block that could not be read twice. What a spare or main can't give any
+ * more becomes LOST, durably, before anyone hears of it; what could be read
+ * once more meanwhile is delivered.
+ */
+static blk_status_t dmr_read_bad_block(struct dmr_device *d, const struct dmr_request *rq,
+				       u64 sector, const struct dmr_run *bad)
+{
+	u64 end = min(sector + d->block_sectors, rq->end);
+	struct block_device *bdev;
+	struct dmr_run run;
+
+	dmr_count_error(d, false, bad, sector);
+	if (!dmr_may_remap(d) || dmr_move_unit(d, sector, DMR_REASON_READ, NULL, 0, 0) < 0)
+		return BLK_STS_IOERR;
+	run = dmr_table_run(dmr_view(d), sector, end);
+	bdev = dmr_run_device(d, &run);
+	if (run.kind == DMR_RUN_LOST || !bdev || run.end != end)
+		return BLK_STS_IOERR;
+	return dmr_do_piece(d, rq, sector, end, bdev, dmr_run_sector(&run, sector));
+}
+
+static bool dmr_run_answers(struct dmr_device *d, const struct dmr_run *run)
+{
+	if (run->kind == DMR_RUN_MAIN)
+		return dmr_main_answers(d);
+	if (dmr_spare_answers(d, run->spare_index))
+		return true;
+	dmr_lose_spare(d, run->spare_index);
+	return false;
+}
+
+static blk_status_t dmr_read_run(struct dmr_device *d, const struct dmr_request *rq, u64 start,
+				 const struct dmr_run *run)
+{
+	struct block_device *bdev = dmr_run_device(d, run);
+	u64 from = dmr_run_sector(run, start), sector;
+	blk_status_t worst = BLK_STS_OK;
+
+	if (run->kind == DMR_RUN_LOST || !bdev)
+		return BLK_STS_IOERR;
+	if (!dmr_do_piece(d, rq, start, run->end, bdev, from)) {
+		d->stats.retried_reads++;
+		return BLK_STS_OK;
+	}
+	if (!dmr_run_answers(d, run))
+		return BLK_STS_IOERR;
+	for (sector = start; sector < run->end; sector += d->block_sectors) {
+		u64 end = min(sector + d->block_sectors, run->end);
+		/* A block before this one may have taken its whole unit along. */
+		struct dmr_run now = dmr_table_run(dmr_view(d), sector, end);
+
+		bdev = dmr_run_device(d, &now);
+		if (now.kind == DMR_RUN_LOST || !bdev)
+			worst = BLK_STS_IOERR;
+		else if (dmr_do_piece(d, rq, sector, end, bdev, dmr_run_sector(&now, sector)) &&
+			 dmr_read_bad_block(d, rq, sector, &now))
+			worst = BLK_STS_IOERR;
+	}
+	return worst;
+}
+
+/* -- writes ----------------------------------------------------------------- */
+
+/*
+ * Puts the request's part of the unit around @sector on a fresh extent.
+ * [start, end) is what just failed there. Sets *done to the first sector that
+ * is not dealt with.
+ */
+static blk_status_t dmr_write_elsewhere(struct dmr_device *d, const struct dmr_request *rq,
+					u64 start, u64 end, bool bad_spare, u64 *done)
+{
+	u64 base = start & ~(u64)(d->unit - 1);
+	u64 from = max(rq->start, base), to = min(rq->end, base + d->unit);
+	struct dmr_overlay over = {
+		.bio = rq->bio, .start = from, .end = to, .zeroes = rq->zeroes,
+		.iter = dmr_iter_at(rq, from, to - from),
+	};
+
+	*done = to;
+	if (!dmr_may_remap(d) || dmr_move_unit(d, start, DMR_REASON_WRITE, &over,
+					       bad_spare ? start : 0, bad_spare ? end : 0))
+		return BLK_STS_IOERR;
+	return BLK_STS_OK;
+}
+
+/* One block, in the place it has now; elsewhere if that place fails. */
+static blk_status_t dmr_write_block(struct dmr_device *d, const struct dmr_request *rq, u64 sector,
+				    u64 *done)
+{
+	u64 end = min(sector + d->block_sectors, rq->end);
+	struct dmr_run run = dmr_table_run(dmr_view(d), sector, end);
+	struct block_device *bdev = dmr_run_device(d, &run);
+
+	*done = end;
+	if (!bdev || (run.kind != DMR_RUN_MAIN && !d->spare[run.spare_index].alive))
+		return dmr_write_elsewhere(d, rq, sector, end, false, done);
+	if (!dmr_do_piece(d, rq, sector, end, bdev, dmr_run_sector(&run, sector))) {
+		if (run.kind == DMR_RUN_LOST)
+			return dmr_heal(d, &run, sector) ? BLK_STS_IOERR : BLK_STS_OK;
+		return BLK_STS_OK;
+	}
+	dmr_count_error(d, true, &run, sector);
+	if (!dmr_run_answers(d, &run) && run.kind == DMR_RUN_MAIN)
+		return BLK_STS_IOERR;
+	return dmr_write_elsewhere(d, rq, sector, end, run.kind != DMR_RUN_MAIN, done);
+}
+
+static blk_status_t dmr_write_run(struct dmr_device *d, const struct dmr_request *rq, u64 start,
+				  const struct dmr_run *run)
+{
+	struct block_device *bdev = dmr_run_device(d, run);
+	u64 sector = start, done;
+
+	if (run->kind == DMR_RUN_LOST && !dmr_may_commit_now(d))
+		return BLK_STS_IOERR;
+	if (bdev && (run->kind == DMR_RUN_MAIN || d->spare[run->spare_index].alive) &&
+	    !dmr_do_piece(d, rq, start, run->end, bdev, dmr_run_sector(run, start))) {
+		if (run->kind == DMR_RUN_LOST)
+			return dmr_heal(d, run, start) ? BLK_STS_IOERR : BLK_STS_OK;
+		if (run->kind == DMR_RUN_SPARE)
+			set_bit(DMR_SPARE_UNFLUSHED, &d->spare[run->spare_index].flags);
+		d->stats.retried_writes++;
+		return BLK_STS_OK;
+	}
+	while (sector < run->end) {
+		blk_status_t status = dmr_write_block(d, rq, sector, &done);
+
+		/* What failed stays failed: the rest of the request is no one's gain. */
+		if (status)
+			return status;
+		sector = done;
+	}
+	return BLK_STS_OK;
+}
+
+/*
+ * A commit that failed half-way may still be what the next load finds, and it
+ * says that the held sectors lie elsewhere. Were a write to them acknowledged
+ * where they are, that load would lose it. So first a later commit without
+ * those entries: our own, or the one that this batch ends with.
+ */
+static bool dmr_settle_doubt(struct dmr_device *d, const struct dmr_request *rq)
+{
+	if (!d->doubt || d->change || !dmr_touches_hold(d, rq->start, rq->end))
+		return true;
+	if (dmr_commit(d, dmr_live_table(d), DMR_STATE_ACTIVE))
+		return false;
+	dmr_release_holds(d);
+	return true;
+}
+
+static blk_status_t dmr_do_request(struct dmr_device *d, struct bio *bio)
+{
+	struct dmr_request rq = dmr_request_of(d, bio);
+	bool write = op_is_write(bio_op(bio));
+	blk_status_t worst = BLK_STS_OK;
+	u64 sector = rq.start;
+
+	if (bio_op(bio) == REQ_OP_DISCARD)
+		return BLK_STS_OK;	/* a hint, and it came at a bad time */
+	if (write && (!d->writable || !dmr_settle_doubt(d, &rq)))
+		return BLK_STS_IOERR;
+	while (sector < rq.end) {
+		struct dmr_run run = dmr_table_run(dmr_view(d), sector, rq.end);
+		blk_status_t status = write ? dmr_write_run(d, &rq, sector, &run) :
+					      dmr_read_run(d, &rq, sector, &run);
+
+		if (status) {
+			worst = status;
+			if (write)
+				break;
+		}
+		sector = run.end;
+	}
+	return worst;
+}
+
+/* -- batches ---------------------------------------------------------------- */
+
+/* Makes the draft durable, then true for everyone; only then is anyone told. */
+static int dmr_end_batch(struct dmr_device *d)
+{
+	struct bio *bio;
+	int r = 0;
+
+	if (d->change || d->config_changed) {
+		r = dmr_commit(d, dmr_view(d), DMR_STATE_ACTIVE);
+		d->config_changed = false;
+		if (r)
+			dmr_drop_change(d);
+		else if (d->change)
+			dmr_publish_change(d);
+	}
+	if (!d->doubt)
+		dmr_release_holds(d);
+	while ((bio = bio_list_pop(&d->waiting))) {
+		blk_status_t status = bio->bi_status;
+
+		dmr_finish(bio, r && op_is_write(bio_op(bio)) ? BLK_STS_IOERR : status);
+	}
+	if (d->news) {
+		d->news = false;
+		dm_table_event(d->ti->table);
+	}
+	return r;
+}
+
+static void dmr_do_bios(struct dmr_device *d)
+{
+	unsigned int waiting = 0;
+	struct bio *bio;
+
+	while ((bio = dmr_next_bio(d))) {
+		blk_status_t status = dmr_do_request(d, bio);
+
+		if (!d->change) {
+			dmr_finish(bio, status);
+			continue;
+		}
+		/* From the first change on, what was done may stand on what is not durable yet. */
+		bio->bi_status = status;
+		bio_list_add(&d->waiting, bio);
+		if (++waiting == DMR_BATCH) {
+			dmr_end_batch(d);
+			waiting = 0;
+		}
+	}
+	dmr_end_batch(d);
+}
+
+static struct dmr_job *dmr_next_job(struct dmr_device *d)
+{
+	struct dmr_job *job;
+
+	spin_lock_irq(&d->lock);
+	job = list_first_entry_or_null(&d->jobs, struct dmr_job, list);
+	if (job)
+		list_del(&job->list);
+	spin_unlock_irq(&d->lock);
+	return job;
+}
+
+static void dmr_do_jobs(struct dmr_device *d)
+{
+	struct dmr_job *job;
+
+	while ((job = dmr_next_job(d))) {
+		int r;
+
+		job->result = job->run(d, job);
+		r = dmr_end_batch(d);
+		if (r)
+			job->result = r;
+		complete(&job->done);
+	}
+}
+
+void dmr_work(struct work_struct *work)
+{
+	struct dmr_device *d = container_of(work, struct dmr_device, work);
+	unsigned int noio = memalloc_noio_save();
+
+	dmr_do_bios(d);
+	dmr_do_jobs(d);
+	memalloc_noio_restore(noio);
+	/* Only now: what waits for I/O comes before what can wait (FORMAT.md section 6). */
+	if (d->mode != DMR_MODE_RO && dmr_has_dead_copies(d))
+		queue_delayed_work(d->wq, &d->revive, DMR_DEAD_COPY_PAUSE);
+}
+
+void dmr_revive(struct work_struct *work)
+{
+	struct dmr_device *d = container_of(to_delayed_work(work), struct dmr_device, revive);
+	unsigned int noio = memalloc_noio_save();
+
+	dmr_revive_copies(d);
+	dmr_end_batch(d);
+	memalloc_noio_restore(noio);
+	if (dmr_has_dead_copies(d))
+		queue_delayed_work(d->wq, &d->revive, DMR_DEAD_COPY_PAUSE);
+}
+
+/* Waits until the worker has done the job. -ENODEV if the device is not active. */
+int dmr_job_run(struct dmr_device *d, struct dmr_job *job)
+{
+	init_completion(&job->done);
+	spin_lock_irq(&d->lock);
+	if (!d->active) {
+		spin_unlock_irq(&d->lock);
+		return -ENODEV;
+	}
+	list_add_tail(&job->list, &d->jobs);
+	spin_unlock_irq(&d->lock);
+	queue_work(d->wq, &d->work);
+	wait_for_completion(&job->done);
+	return job->result;
+}
