@@ -134,6 +134,7 @@ struct dmr_device {
 	struct dmr_spare spare[DMR_MAX_SPARES];
 
 	/* The fast path. */
+	struct block_device *main_bdev;
 	struct dmr_table __rcu *table;
 	unsigned long *filter;
 	unsigned int filter_shift;	/* sectors per bit, as a power of two */
@@ -197,9 +198,14 @@ enum dmr_io_state {
 
 struct dmr_io {
 	struct bvec_iter iter;	/* as mapped: end_io's own is used up. Relative to the target */
-	u8 state;
-	bool tracked;		/* holds d->writes */
-	s8 flushed_spare;	/* which spare a flush went to, -1: none */
+	union {
+		u32 all;	/* for setting the next three at once */
+		struct {
+			u8 state;
+			bool tracked;	/* holds d->writes */
+			u8 flushed;	/* 1 + the spare that this is the flush for; 0: none */
+		};
+	};
 	int srcu;
 };
 
@@ -228,9 +234,10 @@ static inline const struct dmr_table *dmr_view(struct dmr_device *d)
 	return d->change ? d->change : dmr_live_table(d);
 }
 
+/* @sector of the mapped device. */
 static inline u64 dmr_filter_bit(const struct dmr_device *d, u64 sector)
 {
-	return (sector - d->main_start) >> d->filter_shift;
+	return sector >> d->filter_shift;
 }
 
 /* What a move brings along; sectors of main, half-open, either may be empty. */

@@ -287,6 +287,8 @@ static u32 encode_sections(const struct dmr_generation *g, const void *old_image
 			if (s.length)
 				memcpy(to, old_bytes + le32_to_cpu(from->offset), s.length);
 			free += blocks_for(s.length) * DMR_BLOCK;
+			/* It may end inside a block. */
+			memset(to + s.length, 0, new_image + free - to - s.length);
 		}
 		s.crc = s.length ? dmr_crc32(to, s.length) : 0;
 		insert_section(list, i, &s);
@@ -354,9 +356,6 @@ u32 dmr_encode(const struct dmr_generation *g, const void *old_image, void *new_
 		return 0;
 	memset(new_image, 0, DMR_REMAPS_AT);
 	remaps_length = encode_remaps(g, old_image, (void *)(bytes + DMR_REMAPS_AT));
-	/* Sections of unknown type may end inside a block. */
-	memset(bytes + DMR_REMAPS_AT + remaps_length, 0,
-	       DMR_SLOT_BYTES - DMR_REMAPS_AT - remaps_length);
 	slot_bytes = encode_sections(g, old_image, new_image, remaps_length, list);
 	encode_header(g, old_image, new_image, slot_bytes, list);
 	return slot_bytes;

@@ -605,9 +605,10 @@ void dmr_decode(const void *image, struct dmr_generation *g);
  * setup_uuid, spare_count, run_id and writer. The per-copy fields of the header
  * become zero; dmr_seal_header() makes the header of a place.
  *
- * new_image has room for DMR_SLOT_BYTES and is not old_image. All of it is
- * written, what no section covers with zeros. Returns slot_bytes; 0 if the
- * entries do not fit (dmr_entry_room()).
+ * new_image has room for DMR_SLOT_BYTES and is not old_image. All of
+ * [0, slot_bytes) is written, what no section covers with zeros. Returns
+ * slot_bytes; 0 if the entries do not fit (dmr_entry_room()), and then nothing
+ * is written.
  */
 u32 dmr_encode(const struct dmr_generation *g, const void *old_image, void *new_image);
 

@@ -5,13 +5,18 @@
  */
 #include "dmr-core.h"
 
-/* How dear a request is that meets no entry decides how dear the target is. */
-static __always_inline bool dmr_filter_hit(const struct dmr_device *d, u64 start, u64 end)
+/*
+ * How dear a request is that meets no entry decides how dear the target is: up
+ * to 2 MiB, and that is nearly all, one or two bits tell.
+ */
+static __always_inline bool dmr_filter_hit(const struct dmr_device *d, u64 start, u32 sectors)
 {
-	u64 bit = dmr_filter_bit(d, start), last = dmr_filter_bit(d, end - 1);
+	u64 bit = dmr_filter_bit(d, start), last = dmr_filter_bit(d, start + sectors - 1);
 
-	for (; bit <= last; bit++)
-		if (unlikely(test_bit(bit, d->filter)))
+	if (unlikely(test_bit(bit, d->filter)))
+		return true;
+	while (unlikely(bit != last))
+		if (test_bit(++bit, d->filter))
 			return true;
 	return false;
 }
@@ -19,7 +24,8 @@ static __always_inline bool dmr_filter_hit(const struct dmr_device *d, u64 start
 /* Sectors of main, half-open. Before a table or a hold that names them is seen. */
 void dmr_filter_add(struct dmr_device *d, u64 start, u64 end)
 {
-	u64 bit = dmr_filter_bit(d, start), last = dmr_filter_bit(d, end - 1);
+	u64 bit = dmr_filter_bit(d, start - d->main_start);
+	u64 last = dmr_filter_bit(d, end - 1 - d->main_start);
 
 	for (; bit <= last; bit++)
 		set_bit(bit, d->filter);
@@ -68,14 +74,14 @@ static void dmr_accept_until(struct bio *bio, struct dmr_io *io, u64 start, u64 
 	}
 }
 
-static int dmr_to_main(struct dmr_device *d, struct bio *bio, u64 sector)
+static __always_inline int dmr_to_main(struct dmr_device *d, struct bio *bio, u64 sector)
 {
-	bio_set_dev(bio, d->main->bdev);
 	bio->bi_iter.bi_sector = sector;
+	bio_set_dev(bio, d->main_bdev);
 	return DM_MAPIO_REMAPPED;
 }
 
-static void dmr_untrack(struct dmr_device *d, struct dmr_io *io)
+static noinline void dmr_untrack(struct dmr_device *d, struct dmr_io *io)
 {
 	if (io->tracked) {
 		io->tracked = false;
@@ -153,7 +159,7 @@ static int dmr_map_flush(struct dmr_device *d, struct bio *bio, struct dmr_io *i
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	io->flushed_spare = unflushed ? nr - 1 : -1;
+	io->flushed = unflushed ? nr : 0;
 	bio_set_dev(bio, s->dev->bdev);
 	return DM_MAPIO_REMAPPED;
 }
@@ -169,7 +175,7 @@ static int dmr_map_change(struct dmr_device *d, struct bio *bio, struct dmr_io *
 	io->srcu = srcu_read_lock_notrace(&d->writes);
 	__release(&d->writes);	/* for sparse: kept until dmr_untrack() */
 	io->tracked = true;
-	if (likely(!dmr_filter_hit(d, start, end)))
+	if (likely(!dmr_filter_hit(d, start - d->main_start, bio_sectors(bio))))
 		return dmr_to_main(d, bio, start);
 
 	held = dmr_first_hold(d, start, end);
@@ -194,24 +200,29 @@ static int dmr_map_change(struct dmr_device *d, struct bio *bio, struct dmr_io *
 	return dmr_to_worker(d, bio, io);
 }
 
+/* All but plain reads: kept out of the way of what most requests are. */
+static noinline int dmr_map_other(struct dmr_device *d, struct bio *bio, struct dmr_io *io)
+{
+	u64 start = io->iter.bi_sector + d->main_start;
+
+	if (bio_op(bio) == REQ_OP_READ)
+		return dmr_map_remapped_read(d, bio, io, start);
+	if (!bio_sectors(bio))
+		return dmr_map_flush(d, bio, io);
+	return dmr_map_change(d, bio, io, start);
+}
+
 int dmr_map(struct dm_target *ti, struct bio *bio)
 {
 	struct dmr_device *d = ti->private;
 	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
-	u64 start = bio->bi_iter.bi_sector + d->main_start;
 
 	io->iter = bio->bi_iter;
-	io->state = DMR_IO_PASSING;
-	io->tracked = false;
-	io->flushed_spare = -1;
-	if (likely(bio_op(bio) == REQ_OP_READ)) {
-		if (likely(!dmr_filter_hit(d, start, start + bio_sectors(bio))))
-			return dmr_to_main(d, bio, start);
-		return dmr_map_remapped_read(d, bio, io, start);
-	}
-	if (unlikely(!bio_sectors(bio)))
-		return dmr_map_flush(d, bio, io);
-	return dmr_map_change(d, bio, io, start);
+	io->all = 0;
+	if (unlikely(bio_op(bio) != REQ_OP_READ ||
+		     dmr_filter_hit(d, bio->bi_iter.bi_sector, bio_sectors(bio))))
+		return dmr_map_other(d, bio, io);
+	return dmr_to_main(d, bio, bio->bi_iter.bi_sector + d->main_start);
 }
 
 /*
@@ -237,8 +248,8 @@ static noinline int dmr_failed(struct dmr_device *d, struct bio *bio, struct dmr
 {
 	if (io->state == DMR_IO_FINISHED)
 		return DM_ENDIO_DONE;
-	if (io->flushed_spare >= 0)
-		set_bit(DMR_SPARE_UNFLUSHED, &d->spare[io->flushed_spare].flags);
+	if (io->flushed)
+		set_bit(DMR_SPARE_UNFLUSHED, &d->spare[io->flushed - 1].flags);
 	if (!io->iter.bi_size) {
 		WRITE_ONCE(d->stats.flush_errors, d->stats.flush_errors + 1);
 		return DM_ENDIO_DONE;
@@ -253,8 +264,12 @@ static noinline int dmr_failed(struct dmr_device *d, struct bio *bio, struct dmr
 int dmr_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct dmr_device *d = ti->private;
-	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
+	struct dmr_io *io;
 
+	/* A read that went well left nothing to undo. */
+	if (likely(!*error && bio_op(bio) == REQ_OP_READ))
+		return DM_ENDIO_DONE;
+	io = dm_per_bio_data(bio, sizeof(*io));
 	dmr_untrack(d, io);
 	if (likely(!*error))
 		return DM_ENDIO_DONE;

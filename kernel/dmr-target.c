@@ -181,6 +181,7 @@ static int dmr_get_main(struct dmr_device *d, struct dm_arg_set *as)
 		ti->error = "Main device is too small";
 		return -EINVAL;
 	}
+	d->main_bdev = d->main->bdev;
 	d->main_end = d->main_start + ti->len;
 	return dmr_check_device(ti, d->main);
 }

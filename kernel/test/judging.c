@@ -91,7 +91,10 @@ void setup_clear(struct setup *s)
 	for (u32 i = 0; i < DMR_MAX_SPARES; i++)
 		for (u32 k = 0; k < DMR_COPIES; k++)
 			slot_free(&s->slot[i][k]);
-	memset(s, 0, sizeof(*s));
+	memset(&s->places, 0, sizeof(s->places));
+	memset(&s->choice, 0, sizeof(s->choice));
+	memset(&s->winner, 0, sizeof(s->winner));
+	memset(&s->generation, 0, sizeof(s->generation));
 }
 
 void setup_decide(struct setup *s)

@@ -216,6 +216,17 @@ static u32 record_at(const struct slot *slot, u32 type, u32 size)
 	return 0;
 }
 
+static void copy_uuid(struct slot *slot, u32 record)
+{
+	const u32 at = offsetof(struct dmr_disk_device, device_uuid);
+	u32 other = record_at(slot, DMR_DEVICES, sizeof(struct dmr_disk_device));
+
+	if (!other || chance(20))
+		memset(slot->bytes + record + at, 0, 16);
+	else
+		memmove(slot->bytes + record + at, slot->bytes + other + at, 16);
+}
+
 static void change_field(struct slot *slot)
 {
 	u32 kind = below(100);
@@ -253,7 +264,11 @@ static void change_field(struct slot *slot)
 	}
 	if (!base && kind >= 36)
 		return;
-	change_number(slot->bytes + base + field.at, field.size);
+	/* No number makes two uuids equal. */
+	if (field.at == offsetof(struct dmr_disk_device, device_uuid) && kind >= 36 && kind < 50)
+		copy_uuid(slot, base);
+	else
+		change_number(slot->bytes + base + field.at, field.size);
 }
 
 /* -- pieces and noise ------------------------------------------------------------- */
