@@ -335,6 +335,8 @@ u64 dmr_allocate(struct dmr_allocator *a, u8 spare_index)
 	struct dmr_space *s = &a->space[spare_index];
 	u64 sector;
 
+	if (s->end < a->unit)
+		return DMR_NO_SECTOR;
 	while (s->next < s->stop && a->used[s->next].sector < s->cursor + a->unit) {
 		u64 end = a->used[s->next].sector + a->used[s->next].len;
 
@@ -342,7 +344,7 @@ u64 dmr_allocate(struct dmr_allocator *a, u8 spare_index)
 			s->cursor = dmr_unit_up(a, end);
 		s->next++;
 	}
-	if (s->end < a->unit || s->cursor > s->end - a->unit)
+	if (s->cursor > s->end - a->unit)
 		return DMR_NO_SECTOR;
 	sector = s->cursor;
 	s->cursor += a->unit;
