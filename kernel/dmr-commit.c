@@ -23,7 +23,8 @@ unsigned int dmr_good_copies(const struct dmr_device *d)
 
 	for (i = 0; i < d->spares; i++)
 		for (c = 0; c < DMR_COPIES; c++)
-			n += d->spare[i].dev && d->spare[i].copy[c].good;
+			n += d->spare[i].dev && d->spare[i].copy[c].good &&
+			     d->spare[i].copy[c].sequence == d->sequence;
 	return n;
 }
 
@@ -98,15 +99,34 @@ int dmr_read_slot(struct dmr_device *d, unsigned int i, unsigned int c, u32 offs
 	return dmr_slot_io(d, i, c, REQ_OP_READ, offset, to, bytes);
 }
 
-/* Blocks that differ between two images, or that the old one did not have. */
+/* Do the sections of both images lie at the same places? */
+static bool dmr_same_layout(const void *a, const void *b)
+{
+	const struct dmr_disk_header *x = a, *y = b;
+	unsigned int i;
+
+	for (i = 0; i < DMR_DIRECTORY; i++)
+		if (x->directory[i].type != y->directory[i].type ||
+		    x->directory[i].offset != y->directory[i].offset)
+			return false;
+	return true;
+}
+
+/*
+ * Blocks that differ between two images, or that the old one did not have; all of
+ * them when a section moves to where a gap was, for nothing says what a copy has in
+ * its gaps.
+ */
 static void dmr_mark_pending(struct dmr_device *d, u32 old_bytes, u32 new_bytes)
 {
+	bool same_layout = dmr_same_layout(d->image, d->next_image);
 	u32 block, i, c;
 
 	for (block = 1; block < new_bytes / DMR_BLOCK; block++) {
 		size_t at = (size_t)block * DMR_BLOCK;
 
-		if (at < old_bytes && !memcmp(d->image + at, d->next_image + at, DMR_BLOCK))
+		if (same_layout && at < old_bytes &&
+		    !memcmp(d->image + at, d->next_image + at, DMR_BLOCK))
 			continue;
 		for (i = 0; i < d->spares; i++)
 			for (c = 0; c < DMR_COPIES; c++)
@@ -150,6 +170,73 @@ static int dmr_zero_header(struct dmr_device *d, unsigned int i, unsigned int c)
 	return dmr_slot_io(d, i, c, REQ_OP_WRITE | REQ_FUA, 0, d->header_block, DMR_BLOCK);
 }
 
+/* What was bad once may be bad again: does the body read back? */
+static int dmr_verify_body(struct dmr_device *d, unsigned int i, unsigned int c)
+{
+	u32 bytes = d->slot_bytes - DMR_BLOCK;
+
+	if (blkdev_issue_flush(d->spare[i].dev->bdev) ||
+	    dmr_read_slot(d, i, c, DMR_BLOCK, d->scratch, bytes) ||
+	    memcmp(d->scratch, d->image + DMR_BLOCK, bytes))
+		return -EIO;
+	return 0;
+}
+
+/* A header that does not read back must not be left to be read one day. */
+static int dmr_verify_header(struct dmr_device *d, unsigned int i, unsigned int c)
+{
+	if (!dmr_read_slot(d, i, c, 0, d->scratch, DMR_BLOCK) &&
+	    !memcmp(d->scratch, d->header_block, DMR_BLOCK))
+		return 0;
+	dmr_zero_header(d, i, c);
+	return -EIO;
+}
+
+static void dmr_tell_repaired(struct dmr_device *d, unsigned int i, unsigned int c)
+{
+	le64_add_cpu(&d->gen->health.repaired_copies, 1);
+	d->stats.copies_repaired++;
+	dmr_event(d, DMR_EVENT_COPY_REPAIRED, 1 + i, dmr_slot_sector[c],
+		  d->slot_bytes >> SECTOR_SHIFT, 0);
+}
+
+/*
+ * A flush of ours failed. A device tells that once, so whoever flushes next
+ * must hear of it if anything of theirs was on the way.
+ */
+static void dmr_keep_flush_error(struct dmr_spare *s)
+{
+	if (atomic_read(&s->written) != READ_ONCE(s->flushed))
+		set_bit(DMR_SPARE_FLUSH_FAILED, &s->flags);
+}
+
+/*
+ * Body, flush, header, flush. What was not good before is read back between, so that
+ * no header goes out over a body that is not there.
+ */
+static int dmr_try_copy(struct dmr_device *d, unsigned int i, unsigned int c)
+{
+	struct dmr_copy *copy = &d->spare[i].copy[c];
+	bool mend = !copy->good;
+	int r;
+
+	r = copy->unread ? dmr_zero_header(d, i, c) : 0;
+	if (!r)
+		r = dmr_write_body(d, i, c);
+	if (!r && mend)
+		r = dmr_verify_body(d, i, c);
+	if (r)
+		return r;
+	r = dmr_write_header(d, i, c);
+	if (r)
+		dmr_keep_flush_error(&d->spare[i]);
+	else if (mend)
+		r = dmr_verify_header(d, i, c);
+	if (!r && mend)
+		dmr_tell_repaired(d, i, c);
+	return r;
+}
+
 /* Puts the image on one place, so that at no time a header lies over another's body. */
 static int dmr_write_copy(struct dmr_device *d, unsigned int i, unsigned int c)
 {
@@ -157,17 +244,13 @@ static int dmr_write_copy(struct dmr_device *d, unsigned int i, unsigned int c)
 	int r;
 
 	copy->whole = false;
-	r = copy->unread ? dmr_zero_header(d, i, c) : 0;
-	if (!r)
-		r = dmr_write_body(d, i, c);
-	if (!r)
-		r = dmr_write_header(d, i, c);
+	r = dmr_try_copy(d, i, c);
 	if (r) {
 		copy->good = false;
 		copy->dead = true;
 		copy->tried = jiffies;
 		d->news = true;
-		DMWARN("%s: copy %u of spare %u could not be written", dm_table_device_name(d->ti->table),
+		DMWARN("%s: copy %u of spare %u can't be written", dm_table_device_name(d->ti->table),
 		       c, i);
 		return r;
 	}
@@ -178,28 +261,6 @@ static int dmr_write_copy(struct dmr_device *d, unsigned int i, unsigned int c)
 	copy->whole = true;
 	copy->unread = false;
 	return 0;
-}
-
-/* Reads a copy back that was not good before: what was bad once may be bad again. */
-static int dmr_verify_copy(struct dmr_device *d, unsigned int i, unsigned int c)
-{
-	struct dmr_copy *copy = &d->spare[i].copy[c];
-
-	if (!dmr_read_slot(d, i, c, 0, d->scratch, d->slot_bytes) &&
-	    !memcmp(d->scratch, copy->header, DMR_HEADER_BYTES) &&
-	    !memcmp(d->scratch + DMR_BLOCK, d->image + DMR_BLOCK, d->slot_bytes - DMR_BLOCK)) {
-		le64_add_cpu(&d->gen->health.repaired_copies, 1);
-		d->stats.copies_repaired++;
-		dmr_event(d, DMR_EVENT_COPY_REPAIRED, 1 + i, dmr_slot_sector[c],
-			  d->slot_bytes >> SECTOR_SHIFT, 0);
-		return 0;
-	}
-	copy->good = false;
-	copy->whole = false;
-	copy->dead = true;
-	copy->tried = jiffies;
-	DMWARN("%s: copy %u of spare %u does not read back", dm_table_device_name(d->ti->table), c, i);
-	return -EIO;
 }
 
 /* -- before the first write ------------------------------------------------- */
@@ -299,50 +360,71 @@ static int dmr_may_commit(const struct dmr_device *d, const struct dmr_step *ste
 	return n == 1 && dmr_is_last_whole(d, steps[0]) ? -EIO : 0;
 }
 
+/* Is the header of this copy what this run put or found there? -EIO: it can't be read. */
+static int dmr_check_header(struct dmr_device *d, unsigned int i, unsigned int c)
+{
+	struct dmr_copy *copy = &d->spare[i].copy[c];
+
+	if (dmr_read_slot(d, i, c, 0, d->header_block, DMR_BLOCK)) {
+		/* Nobody will find its body, so it does not count as whole either. */
+		copy->good = false;
+		copy->whole = false;
+		copy->unread = true;
+		return -EIO;
+	}
+	return memcmp(d->header_block, copy->header, DMR_HEADER_BYTES) ? -EBUSY : 0;
+}
+
 /*
  * Shared storage, or a resumed hibernation: has someone else written? One good
- * header per spare is read again and must be what this run put or found there.
+ * header per spare is read again. -EIO if there are some, and none can be read.
  */
 static int dmr_check_ours(struct dmr_device *d)
 {
-	unsigned int i, c;
+	unsigned int i, c, good = 0, checked = 0;
 
 	for (i = 0; i < d->spares; i++) {
 		for (c = 0; d->spare[i].alive && c < DMR_COPIES; c++) {
-			struct dmr_copy *copy = &d->spare[i].copy[c];
+			int r;
 
-			if (!copy->good)
+			if (!d->spare[i].copy[c].good)
 				continue;
-			if (dmr_read_slot(d, i, c, 0, d->header_block, DMR_BLOCK)) {
-				/* Its body may be whole, but nobody will find it. */
-				copy->good = false;
-				copy->unread = true;
-				continue;
-			}
-			if (memcmp(d->header_block, copy->header, DMR_HEADER_BYTES)) {
+			good++;
+			r = dmr_check_header(d, i, c);
+			if (r == -EBUSY) {
 				dmr_set_mode(d, DMR_MODE_TAKEN,
 					     "someone else has written the metadata: no more writes; stop the other one and run dmremap-fsck on the spares");
-				return -EBUSY;
+				return r;
 			}
+			if (r)
+				continue;
+			checked++;
 			break;
 		}
 	}
-	return 0;
+	return good && !checked ? -EIO : 0;
 }
 
-/* The data of new entries is durable before any header names them. */
+/*
+ * The data of new entries is durable before any header names them. -EAGAIN: a spare
+ * that has some can't be flushed, so it is given up, and the data must go elsewhere.
+ */
 static int dmr_flush_data(struct dmr_device *d)
 {
-	unsigned int i;
+	unsigned int i, dirty = d->unflushed_data;
 	int r = 0;
 
-	for (i = 0; i < d->spares; i++) {
-		if (!(d->unflushed_data & BIT(i)))
-			continue;
-		if (!d->spare[i].alive || blkdev_issue_flush(d->spare[i].dev->bdev))
-			r = -EIO;
-	}
 	d->unflushed_data = 0;
+	for (i = 0; i < d->spares; i++) {
+		if (!(dirty & BIT(i)))
+			continue;
+		if (d->spare[i].alive && !blkdev_issue_flush(d->spare[i].dev->bdev))
+			continue;
+		if (d->spare[i].alive)
+			dmr_keep_flush_error(&d->spare[i]);
+		dmr_lose_spare(d, i);
+		r = -EAGAIN;
+	}
 	return r;
 }
 
@@ -355,7 +437,7 @@ u32 dmr_health(const struct dmr_device *d, const struct dmr_table *t)
 	u64 used = 0, room = 0;
 
 	for (i = 0; i < d->spares; i++) {
-		away |= !d->spare[i].alive;
+		away |= !d->spare[i].alive && !d->spare[i].retired;
 		used += d->spare[i].used;
 		room += d->spare[i].data_sectors;
 	}
@@ -369,6 +451,16 @@ u32 dmr_health(const struct dmr_device *d, const struct dmr_table *t)
 	return score;
 }
 
+static bool dmr_has_writable_copy(const struct dmr_device *d, unsigned int i)
+{
+	unsigned int c;
+
+	for (c = 0; c < DMR_COPIES; c++)
+		if (dmr_is_writable(d, i, c))
+			return true;
+	return false;
+}
+
 static void dmr_stamp_spares(struct dmr_device *d, u64 sequence)
 {
 	unsigned int i;
@@ -377,7 +469,7 @@ static void dmr_stamp_spares(struct dmr_device *d, u64 sequence)
 		struct dmr_disk_device *record = &d->gen->devices[1 + i];
 
 		/* Who is away, or was given up, keeps what the last attempt put on it. */
-		if (!d->spare[i].alive)
+		if (!dmr_has_writable_copy(d, i))
 			continue;
 		if (le64_to_cpu(record->last_run) != d->run_id) {
 			record->base_sequence = cpu_to_le64(d->spare[i].shown);
@@ -437,19 +529,21 @@ static unsigned int dmr_write_steps(struct dmr_device *d, const struct dmr_step 
 
 	for (k = 0; k < n; k++) {
 		struct dmr_step s = steps[k];
-		bool was_good = d->spare[s.spare].copy[s.copy].good;
 
 		if (!d->spare[s.spare].alive || (!written && dmr_is_last_whole(d, s)))
 			continue;
-		if (dmr_write_copy(d, s.spare, s.copy) ||
-		    (!was_good && dmr_verify_copy(d, s.spare, s.copy))) {
-			if (!dmr_spare_answers(d, s.spare))
-				dmr_lose_spare(d, s.spare);
-			continue;
+		if (!dmr_write_copy(d, s.spare, s.copy)) {
+			written++;
+			on[s.spare]++;
+		} else if (!dmr_has_writable_copy(d, s.spare) || !dmr_spare_answers(d, s.spare)) {
+			/* A spare that can be read but not written is of no use either. */
+			dmr_lose_spare(d, s.spare);
 		}
-		written++;
-		most = max(most, ++on[s.spare]);
 	}
+	/* What lies on a spare that died on the way is not there for the next load. */
+	for (k = 0; k < d->spares; k++)
+		if (d->spare[k].alive)
+			most = max(most, on[k]);
 	return most;
 }
 
@@ -457,7 +551,8 @@ static unsigned int dmr_write_steps(struct dmr_device *d, const struct dmr_step 
  * Makes @t the durable truth, with @state (ACTIVE or 0). Returns 0 once that is
  * so on every writable copy, and on min_copies of at least one spare.
  *
- * Otherwise -EIO or -EBUSY. d->doubt then says whether the generation that
+ * -EAGAIN: nothing was written, and a spare was given up; see dmr_flush_data().
+ * Otherwise -EIO, -EBUSY and the like. d->doubt then says whether the generation that
  * failed may be found by the next load all the same: until a later commit is
  * durable, nothing that it would undo may be acknowledged.
  */
@@ -472,8 +567,9 @@ int dmr_commit(struct dmr_device *d, const struct dmr_table *t, u32 state)
 	if (d->mode == DMR_MODE_RO || d->mode == DMR_MODE_TAKEN)
 		return -EROFS;
 	r = dmr_flush_data(d);
-	if (!r)
-		r = dmr_check_ours(d);
+	if (r)
+		return r;
+	r = dmr_check_ours(d);
 	n = dmr_list_steps(d, steps);
 	if (!r)
 		r = dmr_may_commit(d, steps, n);
@@ -499,6 +595,7 @@ int dmr_commit(struct dmr_device *d, const struct dmr_table *t, u32 state)
 		goto failed;
 	}
 	d->doubt = false;
+	WRITE_ONCE(d->sequence, sequence);
 	d->parent_crc = le32_to_cpu(((struct dmr_disk_header *)d->image)->overall_crc);
 	d->stats.commits++;
 	dmr_set_mode(d, DMR_MODE_RW, NULL);
@@ -527,10 +624,8 @@ void dmr_revive_copies(struct dmr_device *d)
 			copy->dead = false;
 			tried++;
 			/* After a failed commit the image is not what the setup is. */
-			if (d->doubt || dmr_check_ours(d))
-				continue;
-			if (!dmr_write_copy(d, i, c))
-				dmr_verify_copy(d, i, c);
+			if (!d->doubt && !dmr_check_ours(d))
+				dmr_write_copy(d, i, c);
 		}
 	}
 	if (tried && d->mode == DMR_MODE_FAIL)

@@ -26,7 +26,9 @@
  *                    range is in flight, and no new one can start.
  *   filter           bits are set (by the worker, before the table is swapped)
  *                    and never cleared while the device is active.
- *   lock             spinlock, irq-safe: the queues bios and jobs, and active.
+ *   lock             spinlock, irq-safe: the queues bios and jobs, active, and
+ *                    the decision to queue work: none is queued once active
+ *                    is false, so postsuspend can wait for the last of it.
  *   the rest         the worker's; read by status without a lock, where a
  *                    number that is a moment old does no harm.
  *
@@ -52,12 +54,17 @@
 #include "dmr-format.h"
 #include "dmr-map.h"
 
+#ifdef CONFIG_TINY_SRCU
+#error "end_io leaves SRCU in interrupts; only the tree flavour counts safely there"
+#endif
+
 #define DM_MSG_PREFIX "remap"
 #define DMR_WRITER "dm-remap kernel 4.0.0"
 #define DMR_SLOT_BLOCKS (DMR_SLOT_BYTES / DMR_BLOCK)
 #define DMR_BLOCK_SECTORS (DMR_BLOCK >> SECTOR_SHIFT)
-/* Ranges under change at once; a batch that needs more commits first. */
+/* Ranges under change at once. Batches end early to stay below it; see dmr_hold(). */
 #define DMR_MAX_HOLDS 64
+#define DMR_MANY_HOLDS 48
 /* How long dead copies are left alone (FORMAT.md section 6). */
 #define DMR_DEAD_COPY_PAUSE (60 * HZ)
 
@@ -89,7 +96,11 @@ struct dmr_copy {
 	DECLARE_BITMAP(pending, DMR_SLOT_BLOCKS);
 };
 
-enum { DMR_SPARE_UNFLUSHED };	/* bits of dmr_spare.flags */
+/* Bits of dmr_spare.flags. */
+enum {
+	/* A flush of ours failed: the error belongs to whoever flushes next. */
+	DMR_SPARE_FLUSH_FAILED,
+};
 
 struct dmr_spare {
 	struct dm_dev *dev;	/* NULL: missing */
@@ -98,7 +109,9 @@ struct dmr_spare {
 	bool alive;		/* takes part in commits and allocations */
 	bool retired;		/* no longer of the setup: read, never written */
 	u64 shown;		/* highest sequence it showed at load */
-	unsigned long flags;	/* UNFLUSHED: written since the last flush */
+	unsigned long flags;
+	atomic_t written;	/* writes that ended well, counted before they are acknowledged */
+	unsigned int flushed;	/* as many of them a flush has reached */
 	u64 used;		/* sectors handed out or named by entries */
 	struct dmr_copy copy[DMR_COPIES];
 };
@@ -119,9 +132,21 @@ struct dmr_features {
 struct dmr_stats {
 	u64 read_errors, write_errors, flush_errors;
 	u64 retried_reads, retried_writes;
-	u64 remapped, lost, healed, retired;
+	u64 remapped, lost, healed, retired;	/* sectors, sectors, sectors, extents */
 	u64 commits, failed_commits, copies_repaired;
-	u64 deferred;
+};
+
+/* What will be told of the change under way, once it is durable. */
+struct dmr_tale {
+	u16 kind;
+	u64 sector;
+	u32 length, value;
+};
+
+struct dmr_draft {
+	struct dmr_stats stats;
+	unsigned int tales;
+	struct dmr_tale tale[DMR_EVENT_RING];	/* the first ones; the ring holds no more */
 };
 
 struct dmr_device {
@@ -161,7 +186,8 @@ struct dmr_device {
 	struct dmr_table *buffer[2];
 	unsigned long table_cookie;
 	struct dmr_table *change;	/* the buffer under change, or NULL */
-	bool config_changed;
+	struct dmr_draft draft;
+	bool wants_commit;	/* for another reason than a change of the table */
 	bool news;		/* dm_table_event() is due */
 	struct dmr_allocator *allocator;
 	u8 last_spare;		/* round robin */
@@ -171,6 +197,7 @@ struct dmr_device {
 	struct bio_set bios_own;
 	struct dm_io_client *io;
 	struct bio_list waiting;	/* for the commit */
+	struct dmr_disk_event events[DMR_EVENT_RING];	/* as they were before it */
 
 	/* The generation that the image holds. */
 	struct dmr_generation *gen;
@@ -178,6 +205,7 @@ struct dmr_device {
 	void *header_block;			/* DMR_BLOCK */
 	u32 slot_bytes;
 	u32 room;		/* entries that fit into a slot */
+	u64 sequence;		/* of the last committed generation */
 	u64 highest;		/* sequence ever shown or tried */
 	u64 run_id;
 	u32 parent_crc;		/* overall_crc of the last committed generation */
@@ -203,21 +231,25 @@ struct dmr_io {
 		struct {
 			u8 state;
 			bool tracked;	/* holds d->writes */
-			u8 flushed;	/* 1 + the spare that this is the flush for; 0: none */
+			u8 spare;	/* 1 + the spare that this writes to or flushes; 0: none */
 		};
 	};
-	int srcu;
+	union {
+		int srcu;		/* tracked */
+		unsigned int mark;	/* a flush: what was written when it began */
+	};
 };
 
 /* A message's work, done by the worker while the sender waits. */
 struct dmr_job {
 	struct list_head list;
 	int (*run)(struct dmr_device *d, struct dmr_job *job);
+	/* The commit failed: takes back what run() did to the configuration. May be NULL. */
+	void (*undo)(struct dmr_device *d, struct dmr_job *job);
 	u64 start, end;		/* sectors of main */
+	u64 next, committed;	/* how far it has come, and how far durably */
 	const char *name;
-	u64 value;
-	char *answer;
-	unsigned int answer_max;
+	u64 value, old;
 	int result;
 	struct completion done;
 };
@@ -259,10 +291,13 @@ void dmr_work(struct work_struct *work);
 void dmr_revive(struct work_struct *work);
 int dmr_job_run(struct dmr_device *d, struct dmr_job *job);
 void dmr_queue_bio(struct dmr_device *d, struct bio *bio);
+int dmr_end_batch(struct dmr_device *d);
+void dmr_arm_revive(struct dmr_device *d);
 
 /* dmr-move.c: moving sectors to a spare */
 void dmr_begin_change(struct dmr_device *d);
 void dmr_drop_change(struct dmr_device *d);
+void dmr_tell_draft(struct dmr_device *d);
 void dmr_publish_change(struct dmr_device *d);
 void dmr_release_holds(struct dmr_device *d);
 bool dmr_touches_hold(const struct dmr_device *d, u64 start, u64 end);
@@ -275,6 +310,7 @@ bool dmr_spare_answers(struct dmr_device *d, unsigned int i);
 /* dmr-data.c: single reads and writes of data */
 int dmr_rw_page(struct block_device *bdev, u64 sector, blk_opf_t opf, struct page *page,
 		unsigned int offset, unsigned int sectors);
+int dmr_zero(struct block_device *bdev, u64 sector, u64 sectors, blk_opf_t flags);
 blk_status_t dmr_rw_bio(struct dmr_device *d, struct bio *bio, struct bvec_iter iter,
 			struct block_device *bdev, u64 sector);
 void dmr_copy_from_bio(struct bio *bio, struct bvec_iter iter, u32 skip, void *to, u32 bytes);

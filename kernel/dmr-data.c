@@ -35,6 +35,11 @@ blk_status_t dmr_rw_bio(struct dmr_device *d, struct bio *bio, struct bvec_iter 
 	struct bio *clone = bio_alloc_clone(bdev, bio, GFP_NOIO, &d->bios_own);
 	blk_status_t status;
 
+	/*
+	 * The clone inherits that it was remapped to the partition's disk, if it
+	 * was, and would then go to that sector of the whole disk.
+	 */
+	bio_set_dev(clone, bdev);
 	clone->bi_opf = bio_op(bio) | (bio->bi_opf & (REQ_SYNC | REQ_META | REQ_PRIO | REQ_FUA));
 	clone->bi_iter = iter;
 	clone->bi_iter.bi_sector = sector;
@@ -42,6 +47,35 @@ blk_status_t dmr_rw_bio(struct dmr_device *d, struct bio *bio, struct bvec_iter 
 	status = clone->bi_status;
 	bio_put(clone);
 	return status;
+}
+
+/*
+ * Zeroes, by the device's own command where it has one. No bio_set: the one
+ * that blkdev_issue_zeroout() takes from may be waiting for us.
+ */
+int dmr_zero(struct block_device *bdev, u64 sector, u64 sectors, blk_opf_t flags)
+{
+	int r = -EOPNOTSUPP;
+	struct bio bio;
+
+	if (sectors <= bdev_write_zeroes_sectors(bdev)) {
+		bio_init(&bio, bdev, NULL, 0, REQ_OP_WRITE_ZEROES | flags);
+		bio.bi_iter.bi_sector = sector;
+		bio.bi_iter.bi_size = sectors << SECTOR_SHIFT;
+		r = submit_bio_wait(&bio);
+		bio_uninit(&bio);
+	}
+	if (r != -EOPNOTSUPP)
+		return r;
+	for (r = 0; !r && sectors; ) {
+		unsigned int n = min_t(u64, sectors, PAGE_SECTORS);
+
+		r = dmr_rw_page(bdev, sector, REQ_OP_WRITE | (flags & ~REQ_NOUNMAP), ZERO_PAGE(0),
+				0, n);
+		sector += n;
+		sectors -= n;
+	}
+	return r;
 }
 
 /* @bytes of the data that begin @skip bytes after @iter. */

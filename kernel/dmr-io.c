@@ -107,14 +107,13 @@ static int dmr_to_spare(struct dmr_device *d, struct bio *bio, struct dmr_io *io
 {
 	struct dmr_spare *s = &d->spare[run->spare_index];
 
-	if (!s->dev) {
-		/* Written sectors may move to another spare; a read has no one to ask. */
-		if (io->tracked)
-			return dmr_to_worker(d, bio, io);
+	/* What is written may move on to another spare; a read has no one else to ask. */
+	if (io->tracked && !READ_ONCE(s->alive))
+		return dmr_to_worker(d, bio, io);
+	if (!s->dev)
 		return DM_MAPIO_KILL;
-	}
 	if (io->tracked)
-		set_bit(DMR_SPARE_UNFLUSHED, &s->flags);
+		io->spare = 1 + run->spare_index;
 	bio_set_dev(bio, s->dev->bdev);
 	bio->bi_iter.bi_sector = run->spare_sector;
 	return DM_MAPIO_REMAPPED;
@@ -140,26 +139,28 @@ static noinline int dmr_map_remapped_read(struct dmr_device *d, struct bio *bio,
 /*
  * One empty flush per device. A spare that is given up no longer counts, unless
  * something was written to it that no flush has reached: then "flushed" would
- * be a lie.
+ * be a lie. So would it be after a flush of ours failed, for a device tells such
+ * a thing once.
  */
 static int dmr_map_flush(struct dmr_device *d, struct bio *bio, struct dmr_io *io)
 {
 	unsigned int nr = dm_bio_get_target_bio_nr(bio);
 	struct dmr_spare *s;
-	bool unflushed;
 
 	if (nr == 0) {
 		bio_set_dev(bio, d->main->bdev);
 		return DM_MAPIO_REMAPPED;
 	}
 	s = &d->spare[nr - 1];
-	unflushed = s->dev && test_and_clear_bit(DMR_SPARE_UNFLUSHED, &s->flags);
-	if (!s->dev || (!READ_ONCE(s->alive) && !unflushed)) {
+	if (test_and_clear_bit(DMR_SPARE_FLUSH_FAILED, &s->flags))
+		return DM_MAPIO_KILL;
+	io->mark = atomic_read(&s->written);
+	if (!s->dev || (!READ_ONCE(s->alive) && io->mark == READ_ONCE(s->flushed))) {
 		io->state = DMR_IO_FINISHED;
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	io->flushed = unflushed ? nr : 0;
+	io->spare = nr;
 	bio_set_dev(bio, s->dev->bdev);
 	return DM_MAPIO_REMAPPED;
 }
@@ -226,10 +227,11 @@ int dmr_map(struct dm_target *ti, struct bio *bio)
 }
 
 /*
- * Only what a medium does is worth a second look. A path that failed, a device
- * that is gone or does not know the command would eat the spares otherwise.
+ * Of main, only what a medium does is worth a second look: a path that failed, a
+ * device that is gone or does not know the command would eat the spares. A
+ * spare that takes no writes for whatever reason is one to move on from.
  */
-static bool dmr_is_medium_error(blk_status_t status, struct bio *bio)
+static bool dmr_is_worth_a_look(blk_status_t status, struct bio *bio, const struct dmr_io *io)
 {
 	switch (bio_op(bio)) {
 	case REQ_OP_READ:
@@ -237,10 +239,22 @@ static bool dmr_is_medium_error(blk_status_t status, struct bio *bio)
 		       status == BLK_STS_PROTECTION;
 	case REQ_OP_WRITE:
 	case REQ_OP_WRITE_ZEROES:
+		if (io->spare)
+			return status != BLK_STS_AGAIN && status != BLK_STS_NOTSUPP &&
+			       status != BLK_STS_TARGET && status != BLK_STS_RESOURCE;
 		return status == BLK_STS_IOERR || status == BLK_STS_MEDIUM;
 	default:
 		return false;
 	}
+}
+
+/* What a spare has taken, and what of it is flushed; before anyone hears of it. */
+static void dmr_count_spare(struct dmr_spare *s, const struct dmr_io *io)
+{
+	if (io->iter.bi_size)
+		atomic_inc(&s->written);
+	else if ((int)(io->mark - READ_ONCE(s->flushed)) > 0)
+		WRITE_ONCE(s->flushed, io->mark);
 }
 
 static noinline int dmr_failed(struct dmr_device *d, struct bio *bio, struct dmr_io *io,
@@ -248,14 +262,12 @@ static noinline int dmr_failed(struct dmr_device *d, struct bio *bio, struct dmr
 {
 	if (io->state == DMR_IO_FINISHED)
 		return DM_ENDIO_DONE;
-	if (io->flushed)
-		set_bit(DMR_SPARE_UNFLUSHED, &d->spare[io->flushed - 1].flags);
 	if (!io->iter.bi_size) {
 		WRITE_ONCE(d->stats.flush_errors, d->stats.flush_errors + 1);
 		return DM_ENDIO_DONE;
 	}
 	/* Nobody waits for read-ahead, and no disk is judged by it. */
-	if (!dmr_is_medium_error(status, bio) || (bio->bi_opf & REQ_RAHEAD))
+	if (!dmr_is_worth_a_look(status, bio, io) || (bio->bi_opf & REQ_RAHEAD))
 		return DM_ENDIO_DONE;
 	dmr_queue_bio(d, bio);
 	return DM_ENDIO_INCOMPLETE;
@@ -270,6 +282,8 @@ int dmr_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 	if (likely(!*error && bio_op(bio) == REQ_OP_READ))
 		return DM_ENDIO_DONE;
 	io = dm_per_bio_data(bio, sizeof(*io));
+	if (unlikely(io->spare) && !*error)
+		dmr_count_spare(&d->spare[io->spare - 1], io);
 	dmr_untrack(d, io);
 	if (likely(!*error))
 		return DM_ENDIO_DONE;

@@ -360,6 +360,16 @@ void dmr_judge(const void *slot, u32 bytes, struct dmr_judgement *j)
 		return;
 	for (i = 0; i < j->h.sections; i++) {
 		const struct dmr_section *s = &j->h.section[i];
+
+		if (!s->length || s->offset + s->length <= bytes)
+			continue;
+		j->cut = true;
+		j->where = i;
+		j->why = "not all of it could be read";
+		return;
+	}
+	for (i = 0; i < j->h.sections; i++) {
+		const struct dmr_section *s = &j->h.section[i];
 		u32 bad = U32_MAX;
 		u32 crc;
 
@@ -374,11 +384,6 @@ void dmr_judge(const void *slot, u32 bytes, struct dmr_judgement *j)
 				return;
 			}
 			continue;
-		}
-		if (s->offset + s->length > bytes) {
-			j->cut = true;
-			j->why = "not all of it could be read";
-			return;
 		}
 		crc = sum_section(s->type, (const u8 *)slot + s->offset, s->length, &bad);
 		if (crc != s->crc) {

@@ -93,7 +93,7 @@ static int dmr_check_main(struct dmr_device *d)
 	u64 start = le64_to_cpu(record->data_start), sectors = le64_to_cpu(record->data_sectors);
 
 	if (start != d->main_start || sectors != d->main_end - d->main_start) {
-		DMR_SAY(d, "the table maps %llu sectors from %llu of main, the metadata says %llu from %llu",
+		DMR_SAY(d, "the table maps %llu sectors from %llu of main, the setup %llu from %llu",
 			d->main_end - d->main_start, d->main_start, sectors, start);
 		return -EINVAL;
 	}
@@ -170,7 +170,6 @@ static void dmr_take_copies(struct dmr_device *d, const struct dmr_places *p,
 		struct dmr_spare *s = &d->spare[i];
 
 		s->shown = choice->shown[i];
-		s->flags = 0;
 		s->used = 0;
 		s->alive = s->dev && !s->retired &&
 			   (choice->standing[i] == DMR_SPARE_CURRENT ||
@@ -199,7 +198,7 @@ static void dmr_tame_entries(struct dmr_device *d)
 	unsigned int i;
 
 	for (i = 0; i < d->spares; i++) {
-		space[i].start = max(d->spare[i].data_start, (u64)DMR_METADATA_END);
+		space[i].start = max_t(u64, d->spare[i].data_start, DMR_METADATA_END);
 		space[i].end = d->spare[i].data_start + d->spare[i].data_sectors;
 	}
 	dmr_table_tame(d->buffer[0], d->gen->entry_count, d->main_start, d->main_end, space);
@@ -299,6 +298,7 @@ int dmr_load(struct dmr_device *d)
 	if (why)
 		DMINFO("%s: read-only, %s", dm_table_device_name(d->ti->table), why);
 	d->highest = choice->highest;
+	d->sequence = choice->sequence;
 	d->doubtful_load = choice->doubtful;
 	d->doubt = false;
 	d->parent_crc = d->gen->h.overall_crc;

@@ -142,6 +142,13 @@ bool dmr_table_retire(struct dmr_table *t, u32 room, u8 spare_index, u64 sector,
 				 (t->e[at].spare_index == spare_index &&
 				  t->e[at].spare < sector)))
 		at++;
+	/* Neighbours share an entry, so that a bad stretch does not fill the table. */
+	if (at > live && t->e[at - 1].spare_index == spare_index &&
+	    t->e[at - 1].spare + t->e[at - 1].len == sector &&
+	    t->e[at - 1].reason == reason && t->e[at - 1].len <= U32_MAX - len) {
+		t->e[at - 1].len += len;
+		return true;
+	}
 	if (!dmr_table_splice(t, room, at, at, &e, 1))
 		return false;
 	t->live = live;

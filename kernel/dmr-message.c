@@ -64,7 +64,7 @@ static void dmr_status_info(struct dmr_device *d, char *result, unsigned int max
 		all += d->spare[i].data_sectors;
 	}
 	DMEMIT("%s %llu %u/%u %u/%u %llu %llu/%llu %u off:0 %llu %llu %s",
-	       dmr_mode_name(READ_ONCE(d->mode)), d->gen->h.sequence, dmr_good_copies(d),
+	       dmr_mode_name(READ_ONCE(d->mode)), READ_ONCE(d->sequence), dmr_good_copies(d),
 	       DMR_COPIES * d->spares, extents, d->room, lost, used, all, health,
 	       le64_to_cpu(d->gen->health.read_errors), le64_to_cpu(d->gen->health.write_errors),
 	       letters);
@@ -114,40 +114,49 @@ void dmr_status(struct dm_target *ti, status_type_t type, unsigned int flags, ch
 
 /* -- jobs ------------------------------------------------------------------- */
 
-/* Moves every unit of [start, end): readable data along with it, the rest as LOST. */
-static int dmr_job_remap(struct dmr_device *d, struct dmr_job *job)
-{
-	u64 sector = job->start;
+/* Units that a message moves in one commit: they take no writes until it is done. */
+#define DMR_UNITS_AT_ONCE 256
 
-	while (sector < job->end) {
-		int r = dmr_move_unit(d, sector, DMR_REASON_MANUAL, NULL, 0, 0);
+static int dmr_move_range(struct dmr_device *d, struct dmr_job *job, const struct dmr_overlay *over)
+{
+	unsigned int n = 0;
+
+	while (job->next < job->end) {
+		int r = dmr_move_unit(d, job->next, DMR_REASON_MANUAL, over, 0, 0);
 
 		if (r < 0)
 			return r;
-		sector = (sector | (d->unit - 1)) + 1;
+		job->next = (job->next | (d->unit - 1)) + 1;
+		if (++n % DMR_UNITS_AT_ONCE)
+			continue;
+		r = dmr_end_batch(d);
+		if (r)
+			return r;
+		job->committed = job->next;
 	}
 	return 0;
+}
+
+/* Moves every unit of [start, end): readable data along with it, the rest as LOST. */
+static int dmr_job_remap(struct dmr_device *d, struct dmr_job *job)
+{
+	/* After -EAGAIN it begins again at what the last commit did not reach. */
+	job->next = job->committed;
+	return dmr_move_range(d, job, NULL);
 }
 
 /* Calls [start, end) LOST; what else lies in its units moves along, readable. */
 static int dmr_job_mark_lost(struct dmr_device *d, struct dmr_job *job)
 {
 	struct dmr_overlay over = { .lost_start = job->start, .lost_end = job->end };
-	u64 sector = job->start;
 
-	while (sector < job->end) {
-		int r = dmr_move_unit(d, sector, DMR_REASON_MANUAL, &over, 0, 0);
-
-		if (r < 0)
-			return r;
-		sector = (sector | (d->unit - 1)) + 1;
-	}
-	return 0;
+	job->next = job->committed;
+	return dmr_move_range(d, job, &over);
 }
 
 static int dmr_job_commit(struct dmr_device *d, struct dmr_job *job)
 {
-	d->config_changed = true;	/* the batch's end commits */
+	d->wants_commit = true;		/* the batch's end does it */
 	return 0;
 }
 
@@ -198,18 +207,30 @@ static u32 dmr_get_tunable(const struct dmr_device *d, const struct dmr_tunable 
 	return t->is_byte ? *(const u8 *)at : le32_to_cpup(at);
 }
 
-static int dmr_job_set(struct dmr_device *d, struct dmr_job *job)
+static void dmr_put_tunable(struct dmr_device *d, const struct dmr_tunable *t, u32 value)
 {
-	const struct dmr_tunable *t = dmr_find_tunable(job->name);
 	void *at = (void *)&d->gen->config + t->offset;
 
 	if (t->is_byte)
-		*(u8 *)at = job->value;
+		*(u8 *)at = value;
 	else
-		*(__le32 *)at = cpu_to_le32(job->value);
+		*(__le32 *)at = cpu_to_le32(value);
+}
+
+static int dmr_job_set(struct dmr_device *d, struct dmr_job *job)
+{
+	const struct dmr_tunable *t = dmr_find_tunable(job->name);
+
+	job->old = dmr_get_tunable(d, t);
+	dmr_put_tunable(d, t, job->value);
 	dmr_event(d, DMR_EVENT_CONFIG_CHANGED, 0, 0, 0, 0);
-	d->config_changed = true;
+	d->wants_commit = true;
 	return 0;
+}
+
+static void dmr_undo_set(struct dmr_device *d, struct dmr_job *job)
+{
+	dmr_put_tunable(d, dmr_find_tunable(job->name), job->old);
 }
 
 /* -- messages --------------------------------------------------------------- */
@@ -247,6 +268,7 @@ static int dmr_change_range(struct dmr_device *d, unsigned int argc, char **argv
 	unsigned int sz = 0;
 	int r = dmr_parse_range(d, argc, argv, &job.start, &job.end);
 
+	job.committed = job.start;
 	if (!r)
 		r = dmr_job_run(d, &job);
 	if (r)
@@ -333,7 +355,7 @@ static int dmr_message_commit(struct dmr_device *d, unsigned int argc, char **ar
 
 	if (r)
 		return r;
-	DMEMIT("%llu", d->gen->h.sequence);
+	DMEMIT("%llu", READ_ONCE(d->sequence));
 	return 1;
 }
 
@@ -377,7 +399,7 @@ static int dmr_message_set(struct dmr_device *d, unsigned int argc, char **argv,
 			   unsigned int maxlen)
 {
 	const struct dmr_tunable *t = dmr_find_tunable(argv[0]);
-	struct dmr_job job = { .run = dmr_job_set, .name = argv[0] };
+	struct dmr_job job = { .run = dmr_job_set, .undo = dmr_undo_set, .name = argv[0] };
 
 	if (!t)
 		return -ENOENT;

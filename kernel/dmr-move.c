@@ -7,7 +7,7 @@
 #include "dmr-core.h"
 
 /* Extents of one spare that may fail in a row before another spare is tried. */
-#define DMR_EXTENT_TRIES 4
+#define DMR_EXTENT_TRIES 16
 
 /* -- the draft -------------------------------------------------------------- */
 
@@ -19,6 +19,7 @@ void dmr_begin_change(struct dmr_device *d)
 		return;
 	/* Readers may still walk the buffer that was live before the last swap. */
 	cond_synchronize_rcu(d->table_cookie);
+	memset(&d->draft, 0, sizeof(d->draft));
 	d->change = live == d->buffer[0] ? d->buffer[1] : d->buffer[0];
 	dmr_table_copy(d->change, live);
 }
@@ -28,8 +29,30 @@ void dmr_drop_change(struct dmr_device *d)
 	d->change = NULL;
 }
 
+static void dmr_draft_tale(struct dmr_device *d, u16 kind, u64 sector, u32 length, u32 value)
+{
+	if (d->draft.tales < ARRAY_SIZE(d->draft.tale))
+		d->draft.tale[d->draft.tales++] = (struct dmr_tale) {
+			.kind = kind, .sector = sector, .length = length, .value = value,
+		};
+}
+
+/* Into the generation about to be committed. dmr_end_batch() takes it back if that fails. */
+void dmr_tell_draft(struct dmr_device *d)
+{
+	unsigned int i;
+
+	for (i = 0; d->change && i < d->draft.tales; i++)
+		dmr_event(d, d->draft.tale[i].kind, 0, d->draft.tale[i].sector,
+			  d->draft.tale[i].length, d->draft.tale[i].value);
+}
+
 void dmr_publish_change(struct dmr_device *d)
 {
+	d->stats.remapped += d->draft.stats.remapped;
+	d->stats.lost += d->draft.stats.lost;
+	d->stats.healed += d->draft.stats.healed;
+	d->stats.retired += d->draft.stats.retired;
 	rcu_assign_pointer(d->table, d->change);
 	d->table_cookie = get_state_synchronize_rcu();
 	d->change = NULL;
@@ -59,8 +82,9 @@ bool dmr_touches_hold(const struct dmr_device *d, u64 start, u64 end)
 
 /*
  * From now on no write to [start, end) of main is in flight, and none starts
- * before dmr_release_holds(). Holding more than was asked for is harmless, so
- * neighbours share a hold, and when all are taken the last one is stretched.
+ * before dmr_release_holds(). Holding more than was asked for is harmless but
+ * slow, so neighbours share a hold, and only when a single request takes all of
+ * them the last one is stretched.
  */
 static void dmr_hold(struct dmr_device *d, u64 start, u64 end)
 {
@@ -112,12 +136,12 @@ void dmr_release_holds(struct dmr_device *d)
  */
 bool dmr_main_answers(struct dmr_device *d)
 {
-	u64 blocks = (d->main_end - d->main_start) / d->block_sectors;
+	u64 blocks = (d->main_end - d->main_start) >> ilog2(d->block_sectors);
 	unsigned int i;
 
 	for (i = 0; i <= 8; i++) {
 		/* The one that was fine last time, then ends, quarters and eighths. */
-		u64 block = i == 8 ? blocks - 1 : blocks * i / 8;
+		u64 block = i == 8 ? blocks - 1 : (blocks * i) >> 3;
 		u64 sector = i ? d->main_start + block * d->block_sectors : d->probe_sector;
 
 		if (!dmr_rw_page(d->main->bdev, sector, REQ_OP_READ, d->probe_page, 0,
@@ -193,21 +217,29 @@ static void dmr_retire(struct dmr_device *d, unsigned int i, u64 sector, u32 len
 {
 	if (dmr_table_retire(d->change, d->room, i, sector, len, DMR_REASON_WRITE,
 			     ktime_get_real_ns()))
-		d->stats.retired++;
+		d->draft.stats.retired++;
 }
+
+/* Extents of one spare that failed while a unit was looking for a place. */
+struct dmr_failures {
+	unsigned int n;
+	u64 sector[DMR_EXTENT_TRIES];
+};
 
 /*
  * Writes the unit page to a fresh extent of some spare. Extents that fail are
- * retired in the draft, and others tried; a spare that does not answer at all
- * is given up instead. Returns the spare and its sector, or -ENOSPC.
+ * retired in the draft, and others tried; a spare that does not answer is given
+ * up instead. Returns the spare and its sector, or -ENOSPC.
  */
 static int dmr_place_unit(struct dmr_device *d, u64 *sector)
 {
-	unsigned int spent = 0, failed[DMR_MAX_SPARES] = { 0 };
-	int i;
+	struct dmr_failures failed[DMR_MAX_SPARES] = { };
+	unsigned int spent = 0, k;
+	int i, place = -ENOSPC;
 
-	while ((i = dmr_pick_spare(d, spent)) >= 0) {
+	while (place < 0 && (i = dmr_pick_spare(d, spent)) >= 0) {
 		struct dmr_spare *s = &d->spare[i];
+		struct dmr_failures *f = &failed[i];
 
 		*sector = dmr_allocate(d->allocator, i);
 		if (*sector == DMR_NO_SECTOR) {
@@ -218,18 +250,20 @@ static int dmr_place_unit(struct dmr_device *d, u64 *sector)
 		if (!dmr_rw_page(s->dev->bdev, *sector, REQ_OP_WRITE, d->unit_page, 0, d->unit)) {
 			d->unflushed_data |= BIT(i);
 			d->last_spare = i;
-			return i;
+			place = i;
+			break;
 		}
 		dmr_event(d, DMR_EVENT_WRITE_ERROR, 1 + i, *sector, d->unit, EIO);
-		if (!dmr_spare_answers(d, i)) {
+		f->sector[f->n++] = *sector;
+		if (!dmr_spare_answers(d, i))
 			dmr_lose_spare(d, i);
-			continue;
-		}
-		dmr_retire(d, i, *sector, d->unit);
-		if (++failed[i] == DMR_EXTENT_TRIES)
+		else if (f->n == DMR_EXTENT_TRIES)
 			spent |= BIT(i);
 	}
-	return -ENOSPC;
+	for (i = 0; i < d->spares; i++)
+		for (k = 0; d->spare[i].alive && k < failed[i].n; k++)
+			dmr_retire(d, i, failed[i].sector[k], d->unit);
+	return place;
 }
 
 /* -- moving a unit ---------------------------------------------------------- */
@@ -248,6 +282,20 @@ static u8 dmr_unit_bits(const struct dmr_unit *u, u64 start, u64 end)
 	return (u8)(((1u << (end - start)) - 1) << (start - u->base));
 }
 
+/* A bus reset or a full queue is no reason to call good data lost. */
+#define DMR_READ_TRIES 3
+
+static bool dmr_read_patiently(struct dmr_device *d, struct block_device *bdev, u64 sector,
+			       unsigned int offset, unsigned int sectors)
+{
+	unsigned int i;
+
+	for (i = 0; i < DMR_READ_TRIES; i++)
+		if (!dmr_rw_page(bdev, sector, REQ_OP_READ, d->unit_page, offset, sectors))
+			return true;
+	return false;
+}
+
 /* Gets the block at @sector into the unit page, or learns why that can't be. */
 static int dmr_fetch_block(struct dmr_device *d, struct dmr_unit *u, u64 sector)
 {
@@ -255,23 +303,22 @@ static int dmr_fetch_block(struct dmr_device *d, struct dmr_unit *u, u64 sector)
 	struct dmr_run run = dmr_table_run(d->change, sector, end);
 	u8 bits = dmr_unit_bits(u, sector, end);
 	unsigned int offset = (sector - u->base) << SECTOR_SHIFT;
+	struct dm_dev *dev;
 
 	switch (run.kind) {
 	case DMR_RUN_LOST:
 		u->lost |= bits;
 		return 0;
 	case DMR_RUN_MAIN:
-		if (!dmr_rw_page(d->main->bdev, sector, REQ_OP_READ, d->unit_page, offset,
-				 end - sector))
+		if (dmr_read_patiently(d, d->main_bdev, sector, offset, end - sector))
 			return 0;
 		if (!dmr_main_answers(d))
 			return -EIO;
 		u->lost |= bits;
 		return 0;
 	default:
-		if (d->spare[run.spare_index].dev &&
-		    !dmr_rw_page(d->spare[run.spare_index].dev->bdev, run.spare_sector,
-				 REQ_OP_READ, d->unit_page, offset, end - sector))
+		dev = d->spare[run.spare_index].dev;
+		if (dev && dmr_read_patiently(d, dev->bdev, run.spare_sector, offset, end - sector))
 			return 0;
 		if (!dmr_spare_answers(d, run.spare_index)) {
 			dmr_lose_spare(d, run.spare_index);
@@ -413,11 +460,11 @@ static void dmr_tell_moved(struct dmr_device *d, const struct dmr_unit *u,
 		if (u->keep & dmr_unit_bits(u, e->main, e->main + 1))
 			continue;
 		if (e->flags & DMR_ENTRY_LOST) {
-			d->stats.lost += e->len;
-			dmr_event(d, DMR_EVENT_DATA_LOST, 0, e->main, e->len, 0);
+			d->draft.stats.lost += e->len;
+			dmr_draft_tale(d, DMR_EVENT_DATA_LOST, e->main, e->len, 0);
 		} else {
-			d->stats.remapped += e->len;
-			dmr_event(d, DMR_EVENT_REMAPPED, 0, e->main, e->len, e->spare / 8);
+			d->draft.stats.remapped += e->len;
+			dmr_draft_tale(d, DMR_EVENT_REMAPPED, e->main, e->len, e->spare >> 3);
 		}
 	}
 }
@@ -499,7 +546,7 @@ int dmr_heal(struct dmr_device *d, const struct dmr_run *run, u64 start)
 	if (!dmr_table_put(d->change, d->room, &e, 1))
 		return -ENOSPC;
 	d->unflushed_data |= BIT(run->spare_index);
-	d->stats.healed += e.len;
-	dmr_event(d, DMR_EVENT_DATA_REWRITTEN, 0, start, e.len, 0);
+	d->draft.stats.healed += e.len;
+	dmr_draft_tale(d, DMR_EVENT_DATA_REWRITTEN, start, e.len, 0);
 	return 0;
 }

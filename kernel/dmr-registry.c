@@ -56,7 +56,7 @@ int dmr_registry_claim(struct dmr_device *d)
 
 	mutex_lock(&dmr_registry_lock);
 	list_for_each_entry(other, &dmr_registry, registered) {
-		const char *shared = dmr_shared(other, d);
+		const char *shared = other == d ? NULL : dmr_shared(other, d);
 
 		if (!shared)
 			continue;
@@ -66,7 +66,7 @@ int dmr_registry_claim(struct dmr_device *d)
 		break;
 	}
 	d->claimed_setup = false;
-	if (!r)
+	if (!r && list_empty(&d->registered))
 		list_add(&d->registered, &dmr_registry);
 	mutex_unlock(&dmr_registry_lock);
 	return r;
@@ -80,7 +80,7 @@ int dmr_registry_claim_setup(struct dmr_device *d)
 
 	mutex_lock(&dmr_registry_lock);
 	list_for_each_entry(other, &dmr_registry, registered) {
-		if (!other->claimed_setup ||
+		if (other == d || !other->claimed_setup ||
 		    memcmp(other->gen->h.setup_uuid, d->gen->h.setup_uuid, sizeof(uuid_t)))
 			continue;
 		DMERR("%s: setup %pUb is active as %s", dm_table_device_name(d->ti->table),

@@ -5,6 +5,7 @@
  * dmr-io.c; status and messages are in dmr-message.c.
  */
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/uuid.h>
 #include <linux/vmalloc.h>
 
@@ -20,6 +21,8 @@ static void dmr_free(struct dmr_device *d)
 {
 	unsigned int i;
 
+	dmr_registry_release(d);
+	cancel_delayed_work_sync(&d->revive);
 	if (d->wq)
 		destroy_workqueue(d->wq);
 	if (d->io)
@@ -295,6 +298,8 @@ static int dmr_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	ti->flush_supported = true;
 	ti->num_discard_bios = 1;
 	ti->num_write_zeroes_bios = 1;
+	/* dm asks all devices; the spares' opinion does not matter. */
+	ti->discards_supported = bdev_max_discard_sectors(d->main_bdev) > 0;
 	return 0;
 }
 
@@ -320,9 +325,24 @@ static int dmr_activate(struct dmr_device *d)
 	return 0;
 }
 
-static int dmr_preresume(struct dm_target *ti)
+static void dmr_deactivate(struct dmr_device *d)
 {
-	struct dmr_device *d = ti->private;
+	int r;
+
+	if (d->mode != DMR_MODE_RW && d->mode != DMR_MODE_FAIL)
+		return;
+	dmr_event(d, DMR_EVENT_DEACTIVATED, 0, 0, 0, 0);
+	do {
+		r = dmr_commit(d, dmr_live_table(d), 0);
+	} while (r == -EAGAIN);
+	if (r)
+		DMWARN("%s: the clean stop could not be recorded",
+		       dm_table_device_name(d->ti->table));
+}
+
+/* Loads and activates. Nothing is in flight, and nothing was written before dmr_activate(). */
+static int dmr_start(struct dmr_device *d)
+{
 	int r;
 
 	d->change = NULL;
@@ -337,16 +357,30 @@ static int dmr_preresume(struct dm_target *ti)
 		r = dmr_registry_claim_setup(d);
 	if (!r)
 		r = dmr_activate(d);
-	if (r) {
+	if (r)
 		dmr_registry_release(d);
+	return r;
+}
+
+static int dmr_preresume(struct dm_target *ti)
+{
+	struct dmr_device *d = ti->private;
+	/* Memory must not be freed by writing to this very device: it does not answer yet. */
+	unsigned int noio = memalloc_noio_save();
+	int r = dmr_start(d);
+
+	memalloc_noio_restore(noio);
+	if (r)
 		return r;
-	}
 	WRITE_ONCE(d->writable, d->mode == DMR_MODE_RW);
 	spin_lock_irq(&d->lock);
 	d->active = true;
 	spin_unlock_irq(&d->lock);
-	if (d->writable && dmr_has_dead_copies(d))
-		queue_delayed_work(d->wq, &d->revive, DMR_DEAD_COPY_PAUSE);
+	dmr_arm_revive(d);
+	if (d->news) {
+		d->news = false;
+		dm_table_event(ti->table);
+	}
 	return 0;
 }
 
@@ -354,6 +388,7 @@ static int dmr_preresume(struct dm_target *ti)
 static void dmr_postsuspend(struct dm_target *ti)
 {
 	struct dmr_device *d = ti->private;
+	unsigned int noio;
 
 	spin_lock_irq(&d->lock);
 	if (!d->active) {
@@ -365,12 +400,9 @@ static void dmr_postsuspend(struct dm_target *ti)
 	flush_work(&d->work);
 	cancel_delayed_work_sync(&d->revive);
 	WRITE_ONCE(d->writable, false);
-	if (d->mode == DMR_MODE_RW || d->mode == DMR_MODE_FAIL) {
-		dmr_event(d, DMR_EVENT_DEACTIVATED, 0, 0, 0, 0);
-		if (dmr_commit(d, dmr_live_table(d), 0))
-			DMWARN("%s: the clean stop could not be recorded",
-			       dm_table_device_name(ti->table));
-	}
+	noio = memalloc_noio_save();
+	dmr_deactivate(d);
+	memalloc_noio_restore(noio);
 	dmr_registry_release(d);
 }
 
@@ -393,7 +425,8 @@ static int dmr_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn 
 static struct target_type dmr_target = {
 	.name = "remap",
 	.version = { 4, 0, 0 },
-	.features = DM_TARGET_NOWAIT,
+	/* Alone in its table: else another target's failed resume would leave ours half up. */
+	.features = DM_TARGET_NOWAIT | DM_TARGET_SINGLETON,
 	.module = THIS_MODULE,
 	.ctr = dmr_ctr,
 	.dtr = dmr_dtr,

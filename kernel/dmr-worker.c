@@ -8,8 +8,9 @@
 
 #include "dmr-core.h"
 
-/* Requests that may wait for one commit. */
+/* Requests that may share one commit, and wait for one another. */
 #define DMR_BATCH 64
+#define DMR_PIECE_SECTORS 2048
 
 static struct dmr_io *dmr_io_of(struct bio *bio)
 {
@@ -23,8 +24,8 @@ void dmr_queue_bio(struct dmr_device *d, struct bio *bio)
 	dmr_io_of(bio)->state = DMR_IO_QUEUED;
 	spin_lock_irqsave(&d->lock, flags);
 	bio_list_add(&d->bios, bio);
-	spin_unlock_irqrestore(&d->lock, flags);
 	queue_work(d->wq, &d->work);
+	spin_unlock_irqrestore(&d->lock, flags);
 }
 
 static struct bio *dmr_next_bio(struct dmr_device *d)
@@ -84,7 +85,8 @@ static blk_status_t dmr_do_piece(struct dmr_device *d, const struct dmr_request 
 				 u64 end, struct block_device *bdev, u64 to)
 {
 	if (rq->zeroes)
-		return errno_to_blk_status(blkdev_issue_zeroout(bdev, to, end - start, GFP_NOIO, 0));
+		return errno_to_blk_status(dmr_zero(bdev, to, end - start, rq->bio->bi_opf &
+						    (REQ_FUA | REQ_NOUNMAP)));
 	return dmr_rw_bio(d, rq->bio, dmr_iter_at(rq, start, end - start), bdev, to);
 }
 
@@ -217,6 +219,16 @@ static blk_status_t dmr_write_elsewhere(struct dmr_device *d, const struct dmr_r
 	return BLK_STS_OK;
 }
 
+/* [start, run->end) has its new data where it lies; of LOST sectors that is news. */
+static blk_status_t dmr_wrote(struct dmr_device *d, const struct dmr_run *run, u64 start)
+{
+	if (run->kind != DMR_RUN_MAIN)
+		atomic_inc(&d->spare[run->spare_index].written);
+	if (run->kind == DMR_RUN_LOST && dmr_heal(d, run, start))
+		return BLK_STS_IOERR;
+	return BLK_STS_OK;
+}
+
 /* One block, in the place it has now; elsewhere if that place fails. */
 static blk_status_t dmr_write_block(struct dmr_device *d, const struct dmr_request *rq, u64 sector,
 				    u64 *done)
@@ -228,11 +240,8 @@ static blk_status_t dmr_write_block(struct dmr_device *d, const struct dmr_reque
 	*done = end;
 	if (!bdev || (run.kind != DMR_RUN_MAIN && !d->spare[run.spare_index].alive))
 		return dmr_write_elsewhere(d, rq, sector, end, false, done);
-	if (!dmr_do_piece(d, rq, sector, end, bdev, dmr_run_sector(&run, sector))) {
-		if (run.kind == DMR_RUN_LOST)
-			return dmr_heal(d, &run, sector) ? BLK_STS_IOERR : BLK_STS_OK;
-		return BLK_STS_OK;
-	}
+	if (!dmr_do_piece(d, rq, sector, end, bdev, dmr_run_sector(&run, sector)))
+		return dmr_wrote(d, &run, sector);
 	dmr_count_error(d, true, &run, sector);
 	if (!dmr_run_answers(d, &run) && run.kind == DMR_RUN_MAIN)
 		return BLK_STS_IOERR;
@@ -249,12 +258,8 @@ static blk_status_t dmr_write_run(struct dmr_device *d, const struct dmr_request
 		return BLK_STS_IOERR;
 	if (bdev && (run->kind == DMR_RUN_MAIN || d->spare[run->spare_index].alive) &&
 	    !dmr_do_piece(d, rq, start, run->end, bdev, dmr_run_sector(run, start))) {
-		if (run->kind == DMR_RUN_LOST)
-			return dmr_heal(d, run, start) ? BLK_STS_IOERR : BLK_STS_OK;
-		if (run->kind == DMR_RUN_SPARE)
-			set_bit(DMR_SPARE_UNFLUSHED, &d->spare[run->spare_index].flags);
 		d->stats.retried_writes++;
-		return BLK_STS_OK;
+		return dmr_wrote(d, run, start);
 	}
 	while (sector < run->end) {
 		blk_status_t status = dmr_write_block(d, rq, sector, &done);
@@ -295,7 +300,9 @@ static blk_status_t dmr_do_request(struct dmr_device *d, struct bio *bio)
 	if (write && (!d->writable || !dmr_settle_doubt(d, &rq)))
 		return BLK_STS_IOERR;
 	while (sector < rq.end) {
-		struct dmr_run run = dmr_table_run(dmr_view(d), sector, rq.end);
+		/* In pieces, so that one bad block does not make all of a huge request slow. */
+		u64 end = min(rq.end, sector + DMR_PIECE_SECTORS);
+		struct dmr_run run = dmr_table_run(dmr_view(d), sector, end);
 		blk_status_t status = write ? dmr_write_run(d, &rq, sector, &run) :
 					      dmr_read_run(d, &rq, sector, &run);
 
@@ -311,27 +318,66 @@ static blk_status_t dmr_do_request(struct dmr_device *d, struct bio *bio)
 
 /* -- batches ---------------------------------------------------------------- */
 
-/* Makes the draft durable, then true for everyone; only then is anyone told. */
-static int dmr_end_batch(struct dmr_device *d)
+/*
+ * Commits the draft, with what is to be told of it. -EAGAIN: a spare was given up
+ * before anything was written, and another may have room: all that stood on the
+ * draft has to be done again. Comes back at most once for each spare.
+ */
+static int dmr_commit_batch(struct dmr_device *d)
+{
+	struct dmr_generation *g = d->gen;
+	u32 count = g->event_count;
+	int r;
+
+	memcpy(d->events, g->events, sizeof(g->events));
+	dmr_tell_draft(d);
+	r = dmr_commit(d, dmr_view(d), DMR_STATE_ACTIVE);
+	if (r) {
+		memcpy(g->events, d->events, sizeof(g->events));
+		g->event_count = count;
+		dmr_drop_change(d);
+	} else if (d->change) {
+		dmr_publish_change(d);
+	}
+	d->wants_commit = false;
+	return r;
+}
+
+/* May the request be answered as it went, though the commit it waited for failed? */
+static bool dmr_stands_alone(struct dmr_device *d, struct bio *bio)
+{
+	struct dmr_request rq = dmr_request_of(d, bio);
+
+	/* What a read got from a held range may be the draft's, which is no more. */
+	return !op_is_write(bio_op(bio)) && !dmr_touches_hold(d, rq.start, rq.end);
+}
+
+/*
+ * Makes the draft durable, then true for everyone; only then is anyone told.
+ * Returns what dmr_commit_batch() does, 0 if there was nothing to commit.
+ */
+int dmr_end_batch(struct dmr_device *d)
 {
 	struct bio *bio;
 	int r = 0;
 
-	if (d->change || d->config_changed) {
-		r = dmr_commit(d, dmr_view(d), DMR_STATE_ACTIVE);
-		d->config_changed = false;
-		if (r)
-			dmr_drop_change(d);
-		else if (d->change)
-			dmr_publish_change(d);
+	if (d->change || d->wants_commit)
+		r = dmr_commit_batch(d);
+	if (r == -EAGAIN) {
+		dmr_release_holds(d);
+		spin_lock_irq(&d->lock);
+		bio_list_merge_head(&d->bios, &d->waiting);
+		spin_unlock_irq(&d->lock);
+		bio_list_init(&d->waiting);
+		return r;
 	}
+	for (bio = d->waiting.head; bio; bio = bio->bi_next)
+		if (r && !dmr_stands_alone(d, bio))
+			bio->bi_status = BLK_STS_IOERR;
 	if (!d->doubt)
 		dmr_release_holds(d);
-	while ((bio = bio_list_pop(&d->waiting))) {
-		blk_status_t status = bio->bi_status;
-
-		dmr_finish(bio, r && op_is_write(bio_op(bio)) ? BLK_STS_IOERR : status);
-	}
+	while ((bio = bio_list_pop(&d->waiting)))
+		dmr_finish(bio, bio->bi_status);
 	if (d->news) {
 		d->news = false;
 		dm_table_event(d->ti->table);
@@ -339,54 +385,68 @@ static int dmr_end_batch(struct dmr_device *d)
 	return r;
 }
 
+/* Not endlessly, even if requests come faster than they can be dealt with: jobs wait too. */
 static void dmr_do_bios(struct dmr_device *d)
 {
-	unsigned int waiting = 0;
+	unsigned int n = 0;
 	struct bio *bio;
 
-	while ((bio = dmr_next_bio(d))) {
-		blk_status_t status = dmr_do_request(d, bio);
-
-		if (!d->change) {
-			dmr_finish(bio, status);
-			continue;
-		}
+	while (n++ < DMR_BATCH && d->holds < DMR_MANY_HOLDS && (bio = dmr_next_bio(d))) {
+		bio->bi_status = dmr_do_request(d, bio);
 		/* From the first change on, what was done may stand on what is not durable yet. */
-		bio->bi_status = status;
-		bio_list_add(&d->waiting, bio);
-		if (++waiting == DMR_BATCH) {
-			dmr_end_batch(d);
-			waiting = 0;
-		}
+		if (d->change)
+			bio_list_add(&d->waiting, bio);
+		else
+			dmr_finish(bio, bio->bi_status);
 	}
 	dmr_end_batch(d);
 }
 
-static struct dmr_job *dmr_next_job(struct dmr_device *d)
+static void dmr_do_job(struct dmr_device *d)
 {
 	struct dmr_job *job;
+	int r;
 
 	spin_lock_irq(&d->lock);
 	job = list_first_entry_or_null(&d->jobs, struct dmr_job, list);
 	if (job)
 		list_del(&job->list);
 	spin_unlock_irq(&d->lock);
-	return job;
-}
-
-static void dmr_do_jobs(struct dmr_device *d)
-{
-	struct dmr_job *job;
-
-	while ((job = dmr_next_job(d))) {
-		int r;
-
+	if (!job)
+		return;
+	do {
 		job->result = job->run(d, job);
 		r = dmr_end_batch(d);
-		if (r)
-			job->result = r;
-		complete(&job->done);
-	}
+	} while (r == -EAGAIN || job->result == -EAGAIN);
+	if (r && job->undo)
+		job->undo(d, job);
+	if (r)
+		job->result = r;
+	complete(&job->done);
+}
+
+static bool dmr_is_idle(struct dmr_device *d)
+{
+	bool idle;
+
+	spin_lock_irq(&d->lock);
+	idle = bio_list_empty(&d->bios) && list_empty(&d->jobs);
+	spin_unlock_irq(&d->lock);
+	return idle;
+}
+
+/*
+ * Dead copies get another try after a pause, and after all that waited for I/O was
+ * answered (FORMAT.md section 6). Not once the device is being stopped.
+ */
+void dmr_arm_revive(struct dmr_device *d)
+{
+	if (d->mode == DMR_MODE_RO || d->mode == DMR_MODE_TAKEN || !dmr_has_dead_copies(d))
+		return;
+	spin_lock_irq(&d->lock);
+	if (d->active)
+		queue_delayed_work(d->wq, &d->revive, DMR_DEAD_COPY_PAUSE);
+	spin_unlock_irq(&d->lock);
 }
 
 void dmr_work(struct work_struct *work)
@@ -394,12 +454,13 @@ void dmr_work(struct work_struct *work)
 	struct dmr_device *d = container_of(work, struct dmr_device, work);
 	unsigned int noio = memalloc_noio_save();
 
-	dmr_do_bios(d);
-	dmr_do_jobs(d);
+	while (!dmr_is_idle(d)) {
+		dmr_do_bios(d);
+		dmr_do_job(d);
+		cond_resched();
+	}
 	memalloc_noio_restore(noio);
-	/* Only now: what waits for I/O comes before what can wait (FORMAT.md section 6). */
-	if (d->mode != DMR_MODE_RO && dmr_has_dead_copies(d))
-		queue_delayed_work(d->wq, &d->revive, DMR_DEAD_COPY_PAUSE);
+	dmr_arm_revive(d);
 }
 
 void dmr_revive(struct work_struct *work)
@@ -407,25 +468,29 @@ void dmr_revive(struct work_struct *work)
 	struct dmr_device *d = container_of(to_delayed_work(work), struct dmr_device, revive);
 	unsigned int noio = memalloc_noio_save();
 
-	dmr_revive_copies(d);
-	dmr_end_batch(d);
+	if (READ_ONCE(d->active)) {
+		dmr_revive_copies(d);
+		dmr_end_batch(d);
+	}
 	memalloc_noio_restore(noio);
-	if (dmr_has_dead_copies(d))
-		queue_delayed_work(d->wq, &d->revive, DMR_DEAD_COPY_PAUSE);
+	dmr_arm_revive(d);
 }
 
 /* Waits until the worker has done the job. -ENODEV if the device is not active. */
 int dmr_job_run(struct dmr_device *d, struct dmr_job *job)
 {
+	bool active;
+
 	init_completion(&job->done);
 	spin_lock_irq(&d->lock);
-	if (!d->active) {
-		spin_unlock_irq(&d->lock);
-		return -ENODEV;
+	active = d->active;
+	if (active) {
+		list_add_tail(&job->list, &d->jobs);
+		queue_work(d->wq, &d->work);
 	}
-	list_add_tail(&job->list, &d->jobs);
 	spin_unlock_irq(&d->lock);
-	queue_work(d->wq, &d->work);
+	if (!active)
+		return -ENODEV;
 	wait_for_completion(&job->done);
 	return job->result;
 }

@@ -30,7 +30,7 @@ describeC('the table and the allocator', () => {
     });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const reached = JSON.parse(stdout) as Record<string, number>;
-    for (const what of ['puts', 'refused', 'merged', 'retired', 'tamed', 'allocated'])
+    for (const what of ['puts', 'refused', 'merged', 'retired', 'joined', 'tamed', 'allocated'])
       expect(reached[what]).toBeGreaterThan(ROUNDS / 100);
   });
 });
