@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fuzzes the format code: mutated spares with mended checksums, judged, decided about, decoded and encoded again. The
- * sanitizers watch every access; the checks here hold the answers to what was promised.
+ * Fuzzes the format code: mutated spares with mended checksums, judged, decided
+ * about, decoded and encoded again. The sanitizers watch every access; the
+ * checks here hold the answers to what was promised.
  *
  *	fuzz-format <seed> <iterations, seconds as 60s, or one iteration as @17> <setup>...
  *
- * A setup is the images of its spares, in order, with commas between. Prints a line of JSON about
- * what was reached. Whatever breaks a promise ends it with the seed and the iteration that did.
+ * A setup is the images of its spares, in order, with commas between. Prints a
+ * line of JSON about what was reached. Whatever breaks a promise ends it with
+ * the seed and the iteration that did.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,12 +35,29 @@ static u64 headers[DMR_HEADER_GOOD + 1];
 static u64 valid_copies, sound_winners, unsound_winners, encoded, refits, lacking_room;
 
 static const char *const rule_names[] = {
-	"rule-collision",    "rule-device-area",   "rule-device-uuid",	  "rule-device-sequence",
-	"rule-device-role",  "rule-device-block-size", "rule-health",	  "rule-config-name",
-	"rule-config-value", "rule-config-target", "rule-remap-unit",	  "rule-event-place",
-	"rule-event-count",  "rule-block",	   "rule-entry-count",	  "rule-entry-order",
-	"rule-entry-overlap", "rule-entry-length", "rule-entry-reason",	  "rule-entry-main",
-	"rule-entry-multiple", "rule-entry-spare", "rule-entry-share",
+	"rule-collision",
+	"rule-device-area",
+	"rule-device-uuid",
+	"rule-device-sequence",
+	"rule-device-role",
+	"rule-device-block-size",
+	"rule-health",
+	"rule-config-name",
+	"rule-config-value",
+	"rule-config-target",
+	"rule-remap-unit",
+	"rule-event-place",
+	"rule-event-count",
+	"rule-block",
+	"rule-entry-count",
+	"rule-entry-order",
+	"rule-entry-overlap",
+	"rule-entry-length",
+	"rule-entry-reason",
+	"rule-entry-main",
+	"rule-entry-multiple",
+	"rule-entry-spare",
+	"rule-entry-share",
 };
 
 static u64 rules[ARRAY_SIZE(rule_names)];
@@ -83,7 +102,10 @@ static void mutate_copy(struct slot *slot)
 		mend_header(slot->bytes, slot->length);
 }
 
-/* One mutated generation in all places: what a defective writer, or a careful forger, would have left. */
+/*
+ * One mutated generation in all places: what a defective writer, or a careful
+ * forger, would have left.
+ */
 static void mutate_everywhere(const struct seedling *from)
 {
 	struct slot own = { 0 };
@@ -105,7 +127,10 @@ static void mutate_everywhere(const struct seedling *from)
 	slot_free(&own);
 }
 
-/* Another sequence or run, with everything else as it was: an older, a newer or a rival generation. */
+/*
+ * Another sequence or run, with everything else as it was: an older, a newer or
+ * a rival generation.
+ */
 static void restamp(struct slot *slot, u64 by, bool other_run)
 {
 	__le64 word;
@@ -153,7 +178,7 @@ static void rearrange(void)
 	case 5:
 		for (u32 k = 0; k < DMR_COPIES; k++)
 			if (chance(70))
-				slot_set(&slots[k], any_slot()->bytes, any_slot()->length ? 512 : 0);
+				slot_set(&slots[k], any_slot()->bytes, DMR_HEADER_BYTES);
 		break;
 	case 6:
 		setup.places.has_setup = true;
@@ -449,7 +474,10 @@ static void hold_encoding(void)
 	hold_unknown(old, &g->h, &second.h);
 	promise(dmr_encode(&second, image, again) == bytes && !memcmp(image, again, bytes));
 
-	/* A header for the place that won: as it was, if the layout was that of a v4.0 writer. */
+	/*
+	 * A header for the place that won: as it was, if the layout was that of
+	 * a v4.0 writer.
+	 */
 	dmr_seal_header(image, c->copy, g->h.spare_index, g->h.spare_uuid, block);
 	memcpy(again, block, DMR_BLOCK);
 	dmr_judge(again, bytes, &judged);
@@ -528,6 +556,11 @@ static void run_one(void)
 	hold_commit();
 }
 
+static void print_count(const char *name, u64 count)
+{
+	printf(",\"%s\":%llu", name, count);
+}
+
 static void print_counts(const char *name, const u64 *counts, u32 n)
 {
 	printf(",\"%s\":[", name);
@@ -581,14 +614,17 @@ int main(int argc, char **argv)
 	for (int i = 3; i < argc; i++)
 		load(argv[i]);
 	for (iteration = first; iteration < last; iteration++) {
-		if (seconds && iteration % 64 == 0 && now() - start >= seconds)
+		if (seconds && iteration % 8 == 0 && now() - start >= seconds)
 			break;
 		run_one();
 	}
-	printf("{\"iterations\":%llu,\"seconds\":%.1f,\"validCopies\":%llu,\"sound\":%llu,"
-	       "\"unsound\":%llu,\"encoded\":%llu,\"committed\":%llu,\"withoutRoom\":%llu",
-	       iteration - first, now() - start, valid_copies, sound_winners, unsound_winners,
-	       encoded, refits, lacking_room);
+	printf("{\"iterations\":%llu,\"seconds\":%.1f", iteration - first, now() - start);
+	print_count("validCopies", valid_copies);
+	print_count("sound", sound_winners);
+	print_count("unsound", unsound_winners);
+	print_count("encoded", encoded);
+	print_count("committed", refits);
+	print_count("withoutRoom", lacking_room);
 	print_counts("headers", headers, ARRAY_SIZE(headers));
 	print_counts("refusals", refusals, ARRAY_SIZE(refusals));
 	print_counts("states", states, ARRAY_SIZE(states));

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Says what the module's code makes of spares: a line of JSON for each line that it reads from standard input.
+ * Says what the module's code makes of spares: a line of JSON for each line
+ * that it reads from standard input.
  *
  *	judge <setup uuid or -> <spare>...
- *		Which generation wins, and what lies where. Spares in the order of the table; a spare is
- *		"-" (missing), the path of its image, or "=a,b,c,d,e": five slots of so many bytes that follow
- *		the line, spare by spare.
- *	encode <copy> <devices> <entries> <sequence> <written_ns> <state> <run_id> <kind> <sector> <length> <value>
- *		The next generation: the bytes of a valid copy, of its new DEVICES and of its new entries
- *		follow the line; the first three words are their lengths. DEVICES of no bytes: as they
- *		were. An event of a kind that is not 0 is added to the ring, with the time written_ns.
- *		All numbers are decimal. Answers with the new copy for the same place. With the sequence of
- *		the old copy it is no new generation: parent and writer stay.
+ *
+ * Which generation wins, and what lies where. Spares in the order of the table;
+ * a spare is "-" (missing), the path of its image, or "=a,b,c,d,e": five slots
+ * of so many bytes that follow the line, spare by spare.
+ *
+ *	encode <copy> <devices> <entries> <sequence> <written_ns> <state> <run_id>
+ *	       <kind> <sector> <length> <value>
+ *
+ * The next generation: the bytes of a valid copy, of its new DEVICES and of its
+ * new entries follow the line; the first three words are their lengths. DEVICES
+ * of no bytes: as they were. An event of a kind that is not 0 is added to the
+ * ring, with the time written_ns. All numbers are decimal. Answers with the new
+ * copy for the same place. With the sequence of the old copy it is no new
+ * generation: parent and writer stay.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,7 +312,7 @@ static void do_encode(char *rest)
 
 int main(void)
 {
-	char line[65536];
+	static char line[65536];
 
 	while (fgets(line, sizeof(line), stdin)) {
 		char *rest = line;

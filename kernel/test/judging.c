@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Spares in memory, judged and decided about with the module's own code, in the order in which the module does
- * it. What is asked of the result is in judge.c and fuzz-format.c.
+ * Spares in memory, judged and decided about with the module's own code, in the
+ * order in which the module does it. What is asked of the result is in judge.c
+ * and fuzz-format.c.
  */
 #include <errno.h>
 #include <fcntl.h>

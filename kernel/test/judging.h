@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the user-space tests of the format have in common: spares in memory, judged and decided about with
- * the module's own code. Each slot lies in an allocation of exactly its length, so that the address
- * sanitizer sees every byte that is looked at beyond it.
+ * What the user-space tests of the format have in common: spares in memory,
+ * judged and decided about with the module's own code. Each slot lies in an
+ * allocation of exactly its length, so that the address sanitizer sees every
+ * byte that is looked at beyond it.
  */
 #ifndef JUDGING_H
 #define JUDGING_H
@@ -26,14 +27,20 @@ struct setup {
 	struct dmr_scratch scratch;
 };
 
-void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+dmr_attribute(noreturn) dmr_attribute(format(printf, 1, 2)) void die(const char *format, ...);
 void *allocate(size_t bytes);
 
-/* Gives a slot an allocation of exactly `length` bytes, and copies them where `bytes` is not NULL. */
+/*
+ * Gives a slot an allocation of exactly `length` bytes, and copies them where
+ * `bytes` is not NULL.
+ */
 void slot_set(struct slot *slot, const void *bytes, u32 length);
 void slot_free(struct slot *slot);
 
-/* Reads the slots of a spare's image as a loading target does: the header block, then what it vouches for. */
+/*
+ * Reads the slots of a spare's image as a loading target does: the header
+ * block, then what it vouches for.
+ */
 void spare_read(const char *path, struct slot slots[DMR_COPIES]);
 
 /* Frees the slots and forgets all. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mutations of one copy: hostile numbers in any field, pieces of other copies, noise; and the mending of all checksums,
- * so that what was changed gets past them. Which copies are mutated, and what has to hold, is in fuzz-format.c.
+ * Mutations of one copy: hostile numbers in any field, pieces of other copies,
+ * noise; and the mending of all checksums, so that what was changed gets past
+ * them. Which copies are mutated, and what has to hold, is in fuzz-format.c.
  */
 #include <stdlib.h>
 

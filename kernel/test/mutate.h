@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Mutations of metadata for fuzzing: the same seed makes the same ones everywhere. What has to hold afterwards
- * is in fuzz-format.c.
+ * Mutations of metadata for fuzzing: the same seed makes the same ones
+ * everywhere. What has to hold afterwards is in fuzz-format.c.
  */
 #ifndef MUTATE_H
 #define MUTATE_H
@@ -14,7 +14,10 @@ bool chance(u32 percent);
 u64 random64(void);
 void seed_random(u64 seed);
 
-/* Makes every checksum of a copy right that has a place: records, sections, overall, header. */
+/*
+ * Makes every checksum of a copy right that has a place: records, sections,
+ * overall, header.
+ */
 void mend(u8 *bytes, u32 length);
 void mend_header(u8 *bytes, u32 length);
 
