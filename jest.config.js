@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Test projects: "commands" runs the built commands and so builds them first; "code" needs no build.
+// Test projects: "commands" runs the built commands and so builds them first; "kernel" builds the kernel target and boots
+// guests with it, where that is possible; "code" needs no build.
 const common = {
   testEnvironment: 'node',
   transform: {
@@ -14,7 +15,7 @@ const common = {
   },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
-  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.cache/'],
 };
 
 /** Folders whose tests start the commands in dist/ as a user does. */
@@ -35,7 +36,16 @@ module.exports = {
     {
       ...common,
       displayName: 'code',
-      testPathIgnorePatterns: [...common.testPathIgnorePatterns, `<rootDir>/test/(${commands.join('|')})/`],
+      testPathIgnorePatterns: [
+        ...common.testPathIgnorePatterns,
+        `<rootDir>/test/(${[...commands, 'kernel'].join('|')})/`,
+      ],
+    },
+    {
+      ...common,
+      displayName: 'kernel',
+      testMatch: ['<rootDir>/test/kernel/**/*.test.ts'],
+      globalSetup: '<rootDir>/test/support/kernel/global-setup.ts',
     },
   ],
 };
