@@ -12,7 +12,7 @@ complete -c dmremap-fsck -l undo-dir -x -a '(__fish_complete_directories)' -d 'P
 complete -c dmremap-fsck -l no-undo -d 'Write no undo journal'
 complete -c dmremap-fsck -l backup-dir -x -a '(__fish_complete_directories)' -d 'Put the text backup there'
 complete -c dmremap-fsck -l no-backup -d 'Write no text backup'
-complete -c dmremap-fsck -l choose -x -d 'Go on with the generation of this copy: one side of a split, or the older whole copy where the newest is only partial'
+complete -c dmremap-fsck -l choose -x -d 'Go on with the generation of this copy: one side of a split, or an older one where the newest is only partial'
 complete -c dmremap-fsck -l accept-partial -d 'Go on with what could be recovered of the newest generation'
 complete -c dmremap-fsck -l force -d 'Write over recognised other content and copies of other setups too'
 complete -c dmremap-fsck -l explain -x -d 'Say what a finding means, how it comes about and what to do, and end'

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// docs/FINDINGS.md, whole, from the table in src/core/findings.ts.
+// docs/FINDINGS.md, whole, from the table of src/core/findings.ts.
 import type { FindingId, RepairNeeds } from '../../src/core/findings';
 import { FINDINGS, findingSpec } from '../../src/core/findings';
 import { table } from './splice';
@@ -46,7 +46,7 @@ export function findingsDocument(): string {
   return [
     '# Findings',
     '',
-    '<!-- Made by `npm run docs` from src/core/findings.ts; changes here are lost. -->',
+    '<!-- Made by `npm run docs` from src/core/findings.ts and src/core/findings/; changes here are lost. -->',
     '',
     'Everything that `dmremap-fsck` and the other commands can say about metadata. The ids are stable: scripts may rely on',
     'them, not on the words. `dmremap-fsck --explain ID` prints what is below about one of them.',

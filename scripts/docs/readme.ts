@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The parts of README.md that are made: what the commands print for a damaged spare, and the tables of commands and exit
-// statuses. The session is run with the built commands; nothing in it is typed by hand.
+// The parts of README.md that are made: what the commands print for a damaged spare, and the tables of verdicts, commands
+// and exit statuses. The session is run with the built commands; nothing in it is typed by hand.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,8 @@ import { slotAt } from '../../fixtures/build';
 import { AT } from '../../fixtures/damage';
 import { EXIT_STATUS } from '../../src/cli/common';
 import { SLOT_ROOM_BYTES } from '../../src/core/layout';
+import type { Verdict } from '../../src/core/model';
+import { VERDICT_SAYS } from '../../src/render/fsck-text';
 import { flipBit, makeImage, MIB, writeBytes } from '../lib/images';
 import { Session } from '../lib/session';
 import { COMMAND_SPECS } from './commands';
@@ -72,9 +74,33 @@ function shortened(repair: string): string {
   return [...lines.slice(0, 3), '  [as above]', ...lines.slice(done)].join('\n');
 }
 
-/** The tables of commands and exit statuses: these need no build. */
+const STOP = '**stop**';
+
+/** What each verdict means and what to do about it; the words of the verdict itself are those that are printed. */
+const VERDICTS: Readonly<Record<Verdict, readonly [means: string, action: string]>> = {
+  clean: ['nothing is wrong', 'nothing'],
+  repairable: ['copies are bad, but the newest generation is whole in others', '`-p`'],
+  repaired: ['copies were bad, and were put back', 'nothing'],
+  salvageable: ['the pieces of all copies make a whole', '`-y`'],
+  partial: ['a newer state existed; not all of it is left', STOP],
+  split: ['either history may hold your data', STOP],
+  inconsistent: [
+    'the checksums are right, but a rule of the format is broken, or two inputs claim to be one spare',
+    STOP,
+  ],
+  lost: ['there are traces only', STOP],
+};
+
+/** The tables of verdicts, commands and exit statuses: these need no build. */
 export function readmeTables(): Parts {
   return {
+    verdicts: table(
+      ['verdict', 'what it means', 'what to do'],
+      (Object.keys(VERDICT_SAYS) as Verdict[]).map((verdict) => [
+        VERDICT_SAYS[verdict],
+        ...VERDICTS[verdict],
+      ]),
+    ),
     commands: table(
       ['command', 'what it does'],
       COMMAND_SPECS.map(({ name, summary }) => [`\`${name}\``, summary]),

@@ -15,6 +15,7 @@ import { policyFrom, policyOptionSpecs, tunablesFrom } from './format-policy';
 import { numberOption } from './numbers';
 import type { Binding, CommandSpec, ParsedArgs } from './spec';
 import { TOOLKIT } from './toolkit';
+import { UNDO_EXCLUSIVE, UNDO_OPTIONS, undoOption, writerOf } from './writing';
 
 const NAME = 'dmremap-format';
 
@@ -126,19 +127,9 @@ const spec: CommandSpec = {
       value: 'NAME=VALUE',
       help: 'A tunable of the kernel target. May be given up to 32 times.',
     },
-    {
-      name: 'undo-dir',
-      kind: 'value',
-      value: 'DIR',
-      completes: 'directory',
-      help: 'Where the undo journal goes. Default: beside the first image, or /var/lib/dmremap/undo for devices.',
-    },
-    { name: 'no-undo', kind: 'flag', help: 'Keep no undo journal.' },
+    ...UNDO_OPTIONS,
   ],
-  exclusive: [
-    ['bad-blocks', 'mapfile'],
-    ['undo-dir', 'no-undo'],
-  ],
+  exclusive: [['bad-blocks', 'mapfile'], UNDO_EXCLUSIVE],
   schema: FORMAT_SCHEMA,
   examples: [
     {
@@ -180,7 +171,7 @@ export const binding: Binding = {
     if (io.json) {
       io.out(jsonText(formatDocument(result, TOOLKIT)));
     } else {
-      io.out(formatText(result, styleFor(io.color), { columns: io.columns, verbose: io.verbose }));
+      io.out(formatText(result, styleFor(io.color), io));
     }
     return result.exitCode;
   },
@@ -212,9 +203,8 @@ export function optionsFrom(args: ParsedArgs): FormatOptions {
     badList: badListFrom(args),
     dryRun: args.flag('n'),
     force,
-    undo: args.flag('no-undo') ? null : { dir: args.value('undo-dir') },
-    tool: TOOLKIT,
-    command: [NAME, ...args.words],
+    undo: undoOption(args),
+    ...writerOf(NAME, args),
   };
 }
 

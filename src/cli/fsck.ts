@@ -15,7 +15,9 @@ import { RawJson, jsonPieces, jsonText } from '../render/json';
 import { styleFor } from '../render/style';
 import { parseOffset } from './offset';
 import type { Binding, CliIo, CommandSpec, ParsedArgs } from './spec';
+import { printPieces } from './stream';
 import { TOOLKIT } from './toolkit';
+import { writerOf } from './writing';
 
 const NAME = 'dmremap-fsck';
 const LEVELS = ['basic', 'integrity', 'complete', 'forensic'] as const;
@@ -86,6 +88,7 @@ const spec: CommandSpec = {
       value: 'PATH',
       completes: 'device',
       help: "Compare the setup's main device with its record too.",
+      more: ['If it cannot be opened, the setup is told of all the same, but nothing is written.'],
     },
     {
       name: 'offset',
@@ -119,7 +122,7 @@ const spec: CommandSpec = {
       name: 'choose',
       kind: 'value',
       value: 'SPARE:COPY',
-      help: 'Go on with the generation of this copy: one side of a split, or the older whole copy where the newest is only partial. With -y or a prompt.',
+      help: 'Go on with the generation of this copy: one side of a split, or an older one where the newest is only partial. With -y or a prompt.',
     },
     {
       name: 'accept-partial',
@@ -228,8 +231,7 @@ function optionsOf(args: ParsedArgs, io: CliIo): FsckOptions {
           setupText(report, { ...textOptions(args, io, level, 'repair'), asking: true }),
         )
       : null,
-    tool: TOOLKIT,
-    command: [NAME, ...args.words],
+    ...writerOf(NAME, args),
     undo: !args.flag('no-undo'),
     undoDir: args.value('undo-dir'),
     backup: !args.flag('no-backup'),
@@ -276,7 +278,18 @@ function textOptions(args: ParsedArgs, io: CliIo, level: Level, mode: FsckOption
     level,
     asking: false,
     inputs: args.operands,
+    carried: carriedWords(args),
   };
+}
+
+/** Options that the next command needs as this one did: without them it would look elsewhere. */
+function carriedWords(args: ParsedArgs): string[] {
+  const values = (['offset', 'setup', 'undo-dir', 'backup-dir'] as const).flatMap((name) => {
+    const value = args.value(name);
+    return value === undefined ? [] : [`--${name}`, value];
+  });
+  const flags = (['no-undo', 'no-backup'] as const).filter((name) => args.flag(name));
+  return [...values, ...flags.map((name) => `--${name}`)];
 }
 
 async function runJson(options: FsckOptions, io: CliIo): Promise<number> {
@@ -285,10 +298,7 @@ async function runJson(options: FsckOptions, io: CliIo): Promise<number> {
     setups.push(RawJson.of(setupJson(report), 2));
   });
   const facts = { mode: options.mode, level: options.level, tool: TOOLKIT };
-  for (const piece of jsonPieces(fsckDocument(summary, setups, facts))) {
-    io.out(piece);
-    if (piece.length > 65536 && (await io.drained())) break;
-  }
+  await printPieces(io, jsonPieces(fsckDocument(summary, setups, facts)));
   return summary.exit;
 }
 

@@ -151,12 +151,14 @@ function differences(
 
 async function runJson(scan: ScanResult, wanted: Wanted, io: CliIo): Promise<number> {
   let exitCode = exitOfScan(scan);
-  const setups: RawJson[] = [];
-  for (const found of scan.setups) {
+  const setups: unknown[] = [];
+  for (const [i, found] of scan.setups.entries()) {
     await step(io);
     const setup = inspectSetup(io.host, found);
     exitCode |= exitOfSetup(setup);
-    setups.push(RawJson.of(inspectedJson(setup, differences(setup, wanted), wanted), 2));
+    const value = inspectedJson(setup, differences(setup, wanted), wanted);
+    // The exit status comes first in the document, and only the last setup cannot change it any more.
+    setups.push(i + 1 < scan.setups.length ? RawJson.of(value, 2) : value);
   }
   await printPieces(io, jsonPieces(inspectDocument(scan, setups, { exitCode, tool: TOOLKIT })));
   return exitCode;

@@ -3,6 +3,7 @@
 // Nothing is printed here.
 import { forTerminal } from '../core/escape';
 import { EXIT, Fault } from '../core/faults';
+import { faultJson } from '../render/fault';
 import type { Binding, Failure } from './spec';
 import { TOOLKIT } from './toolkit';
 
@@ -26,13 +27,7 @@ export function failureText(command: string, fault: Fault, cause: unknown): stri
 
 /** The document of a command that ended with `fault`. */
 export function failureDocument(binding: Binding, fault: Fault): unknown {
-  const { code, fields } = fault.toJSON();
-  const failure: Failure = {
-    fault,
-    exitCode: fault.exit,
-    tool: TOOLKIT,
-    error: { code, fields, message: fault.sentence, hint: fault.hint ?? null },
-  };
+  const failure: Failure = { fault, exitCode: fault.exit, tool: TOOLKIT, error: faultJson(fault) };
   if (binding.failureDocument) return binding.failureDocument(failure);
   return { schema: binding.spec.schema, tool: TOOLKIT, exitCode: failure.exitCode, error: failure.error };
 }

@@ -2,14 +2,13 @@
 // dmremap-restore on the command line: its option table, and the way from arguments to the command and from its result
 // to output. The work is in src/commands/restore.ts.
 import { runRestore } from '../commands/restore';
-import { forTerminal } from '../core/escape';
 import { MAX_SPARES } from '../core/layout';
 import { jsonText } from '../render/json';
 import { RESTORE_SCHEMA, restoreDocument, restoreFailureDocument, restoreText } from '../render/restore';
 import { styleFor } from '../render/style';
-import { failureText } from './report';
 import type { Binding, CommandSpec } from './spec';
 import { TOOLKIT } from './toolkit';
+import { troubleText, UNDO_EXCLUSIVE, UNDO_OPTIONS, undoOption, writerOf } from './writing';
 
 const NAME = 'dmremap-restore';
 
@@ -54,16 +53,9 @@ export const spec: CommandSpec = {
         'It never overrides "in use", a spare that is too small, or a rule of the format that the dump breaks.',
       ],
     },
-    {
-      name: 'undo-dir',
-      kind: 'value',
-      value: 'DIR',
-      completes: 'directory',
-      help: 'Where the undo journal goes. Default: beside the first image, or /var/lib/dmremap/undo for devices.',
-    },
-    { name: 'no-undo', kind: 'flag', help: 'Keep no undo journal.' },
+    ...UNDO_OPTIONS,
   ],
-  exclusive: [['undo-dir', 'no-undo']],
+  exclusive: [UNDO_EXCLUSIVE],
   schema: RESTORE_SCHEMA,
   examples: [
     { command: 'dmremap-restore -n setup.json /dev/sdc1 /dev/sdd1', explains: 'Show what would be written.' },
@@ -93,9 +85,8 @@ export const binding: Binding = {
       spares: spares.map((path) => (path === '-' ? null : path)),
       dryRun: args.flag('n'),
       force: args.flag('force'),
-      undo: args.flag('no-undo') ? null : { dir: args.value('undo-dir') },
-      tool: TOOLKIT,
-      command: [NAME, ...args.words],
+      undo: undoOption(args),
+      ...writerOf(NAME, args),
       signals: io,
       progress: (done) => {
         io.progress.update(done);
@@ -103,14 +94,9 @@ export const binding: Binding = {
     });
     io.progress.end();
     io.out(
-      io.json
-        ? jsonText(restoreDocument(result, TOOLKIT))
-        : restoreText(result, styleFor(io.color), { columns: io.columns, verbose: io.verbose }),
+      io.json ? jsonText(restoreDocument(result, TOOLKIT)) : restoreText(result, styleFor(io.color), io),
     );
-    for (const { group, fault } of result.failed)
-      io.err(`${NAME}: ${forTerminal(`${group}: ${fault.sentence}`)}\n`);
-    if (result.fault !== null && result.failed.length === 0)
-      io.err(failureText(NAME, result.fault, undefined));
+    io.err(troubleText(NAME, result));
     return result.exitCode;
   },
   failureDocument: ({ exitCode, tool, error }) => restoreFailureDocument(exitCode, tool, error),

@@ -18,6 +18,11 @@ import type { Binding, CliIo, ParsedArgs } from './spec';
 const DEFAULT_COLUMNS = 80;
 /** Below this, tables and bars make no sense. */
 const NARROWEST = 40;
+/** Milliseconds that a command goes on without letting signals in. */
+const BREATHE_EVERY = 5;
+
+/** Milliseconds. Not performance.now: asking for it loads a module. */
+const clock = (): number => process.uptime() * 1000;
 
 /**
  * Runs `binding` with `argv` (without interpreter and script) and sets the exit status. Settles when all output has left;
@@ -44,6 +49,8 @@ class Session {
   /** Whether stdout has got something: then an error document would be a second one. */
   #printed = false;
   #interrupted = false;
+  /** By the clock, when signals are to be let in next. */
+  #breathesAt = 0;
   #cutQuestion: (() => void) | undefined;
   #lines: TerminalLines | undefined;
 
@@ -116,8 +123,7 @@ class Session {
     if (!quiet) {
       this.#progress = progressOn({
         write: (text) => this.#stderr.write(text),
-        // Not performance.now: asking for it loads a module.
-        clock: () => process.uptime() * 1000,
+        clock,
         isTTY: isTTY.stderr,
         columns: isTTY.stderr ? widthOf(process.stderr) : DEFAULT_COLUMNS,
       });
@@ -141,13 +147,21 @@ class Session {
       isTTY,
       ask: (question) => this.#ask(question, isTTY.stdin),
       interrupted: () => this.#interrupted,
-      breathe: () => new Promise((settle) => setImmediate(settle)),
+      breathe: () => this.#breathe(),
       drained: async () => {
         await this.#stdout.drained();
         return this.#stdout.broken;
       },
       progress: this.#progress,
     };
+  }
+
+  /** Lets signals in, where that has not just been done: it takes as long as a tenth of the check of a small spare. */
+  #breathe(): Promise<void> {
+    const now = clock();
+    if (now < this.#breathesAt) return Promise.resolve();
+    this.#breathesAt = now + BREATHE_EVERY;
+    return new Promise((settle) => setImmediate(settle));
   }
 
   #listenToSignals(): void {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // dmremap-undo on the command line: its option table, and the way from arguments to the command and from its result to
 // output. The work is in src/commands/undo.ts.
-import { forTerminal } from '../core/escape';
 import { runUndo } from '../commands/undo';
 import { UNDO_SCHEMA, undoDocument, undoFailureDocument, undoText } from '../render/undo';
 import { jsonText } from '../render/json';
 import { styleFor } from '../render/style';
-import { failureText } from './report';
 import type { Binding, CommandSpec } from './spec';
 import { TOOLKIT } from './toolkit';
+import { troubleText, writerOf } from './writing';
 
 const NAME = 'dmremap-undo';
 
@@ -70,19 +69,15 @@ export const binding: Binding = {
       journal,
       dryRun: args.flag('n'),
       force: args.flag('force'),
-      tool: TOOLKIT,
-      command: [NAME, ...args.words],
+      ...writerOf(NAME, args),
       signals: io,
     });
-    const { fault } = result;
     if (io.json) {
       io.out(jsonText(undoDocument(result, TOOLKIT)));
     } else {
-      io.out(undoText(result, styleFor(io.color), { verbose: io.verbose > 0 }));
+      io.out(undoText(result, styleFor(io.color), io));
     }
-    for (const one of result.failed)
-      io.err(`${NAME}: ${forTerminal(`${one.group}: ${one.fault.sentence}`)}\n`);
-    if (fault !== null && result.failed.length === 0) io.err(failureText(NAME, fault, undefined));
+    io.err(troubleText(NAME, result));
     if (!result.marked) {
       io.note(
         `${NAME}: the journal cannot be written to; should power fail during an undo, the next one needs --force\n`,

@@ -3,10 +3,10 @@
 // For every command that has to know what a setup is; writes nothing.
 import { compareFindings, finding } from '../core/findings';
 import type { Finding } from '../core/findings';
-import { contentsOf } from '../core/generation';
+import type { ActualDevice } from '../core/devices';
 import { deviceFindings } from '../core/devices';
 import type { Level } from '../core/judge';
-import { judgeHeader } from '../core/judge';
+import { judgeHeader } from '../core/header';
 import { CONTENT_HASH_SECTORS, SECTOR_BYTES_BIG, STATE_ACTIVE } from '../core/layout';
 import type { Seat, SetupDecision, SpareRead } from '../core/model';
 import { decideSetup } from '../core/setup';
@@ -16,6 +16,8 @@ import { readRegion } from '../core/extents';
 import type { Region } from '../core/extents';
 import { Fault } from '../core/faults';
 import type { Host } from '../host/host';
+import { giveBack } from '../source/buffers';
+import { unplacedFindings } from './advice';
 import type { FoundSetup, Located } from './scan';
 import { readSpare, readStray } from './scan';
 
@@ -29,8 +31,8 @@ export interface Examined {
   locate(seat: Seat): Located | null;
 }
 
-/** Reads and judges a setup. `main`: the path of its main device, to be compared too. Faults: what opening says. */
-export function examineSetup(host: Host, found: FoundSetup, level: Level, main: string | null): Examined {
+/** Reads and judges a setup. `main`: its main device, to be compared too. Faults: what opening its spares says. */
+export function examineSetup(host: Host, found: FoundSetup, level: Level, main: MainDevice | null): Examined {
   const { places, strays } = readPlaces(host, found, level);
   const question = { setupUuid: found.setupUuid, spares: [...places.keys()], strays, level, now: host.now() };
   const first = decideSetup(question);
@@ -38,27 +40,30 @@ export function examineSetup(host: Host, found: FoundSetup, level: Level, main: 
   // What is missing may lie where no header is left to say whose it is. Only looked at when it is needed: a run over
   // thousands of inputs would read the same damaged ones for every setup.
   const more = lacking && found.setupUuid !== ZERO_UUID ? found.nameless : [];
-  const least = longest([...places.keys()].flatMap((read) => read.slots));
+  const readMore = (): SetupQuestion['strays'] => {
+    const least = longest([...places.keys()].flatMap((read) => read.slots));
+    return more.map((one) => readStray(host, one, level, least));
+  };
   const decision =
-    more.length === 0
-      ? first
-      : decideSetup({
-          ...question,
-          strays: [...strays, ...more.map((one) => readStray(host, one, level, least))],
-        });
+    more.length === 0 ? first : decideSetup({ ...question, strays: [...strays, ...readMore()] });
   const locate = (seat: Seat): Located | null =>
     seat.spare === null ? null : (places.get(seat.spare.read) ?? null);
-  const extra =
-    level === 'complete' || level === 'forensic'
-      ? [
-          ...spareDevices(host, decision, locate),
-          ...mainDevice(host, decision, main),
-          ...liveness(host, decision, locate),
-        ]
-      : [];
+  const extra = unplacedFindings({ decision, locate }, ({ read }) => places.get(read) ?? null);
+  if (level === 'complete' || level === 'forensic') {
+    extra.push(
+      ...spareDevices(host, decision, locate),
+      ...mainDevice(decision, main),
+      ...liveness(host, decision, locate),
+    );
+  }
   const findings =
     extra.length === 0 ? decision.findings : [...decision.findings, ...extra].sort(compareFindings);
   return { found, decision, findings, locate };
+}
+
+/** Gives back the memory of what was read. Neither it nor what was decided from it may be looked at any more. */
+export function forget({ decision }: Examined): void {
+  for (const { spare } of decision.seats) for (const { bytes } of spare?.read.slots ?? []) giveBack(bytes);
 }
 
 interface Places {
@@ -112,31 +117,36 @@ function spareDevices(host: Host, decision: SetupDecision, locate: Examined['loc
   });
 }
 
-function mainDevice(host: Host, decision: SetupDecision, main: string | null): Finding[] {
-  const generation = decision.winner?.generation;
-  if (main === null || !generation) return [];
-  const record = contentsOf(generation).devices[0];
-  if (record === undefined) return [];
-  const handle = host.openRead(main);
+/** What a main device is held against its record by. */
+export interface MainDevice extends ActualDevice {
+  /** Lower hex, of the sectors that content_sha256 is about; null if not all of them could be read. */
+  readonly contentHash: string | null;
+}
+
+/** Looks at a main device. Faults: what opening it says. */
+export function lookAtMain(host: Host, path: string): MainDevice {
+  const handle = host.openRead(path);
   try {
-    const found = deviceFindings(
-      record,
-      { path: main, sizeBytes: handle.sizeBytes, facts: host.facts(main) },
-      null,
-      [],
-    );
     const sectors = CONTENT_HASH_SECTORS.map((sector) =>
       readRegion(handle, sector * SECTOR_BYTES_BIG, SECTOR_BYTES),
     );
     const complete = sectors.every((region) => region.gaps.length === 0);
-    const hash = complete ? host.sha256(concatBytes(sectors.map((region) => region.bytes))) : null;
-    if (hash !== null && !isZero(record.contentSha256) && hash !== toHex(record.contentSha256)) {
-      found.push(finding('main-content', { path: main }));
-    }
-    return found;
+    const contentHash = complete ? host.sha256(concatBytes(sectors.map((region) => region.bytes))) : null;
+    return { path, sizeBytes: handle.sizeBytes, facts: host.facts(path), contentHash };
   } finally {
     handle.close();
   }
+}
+
+function mainDevice(decision: SetupDecision, main: MainDevice | null): Finding[] {
+  const record = decision.winner?.contents?.devices[0];
+  if (main === null || record === undefined) return [];
+  const { path, contentHash } = main;
+  const found = deviceFindings(record, main, null, []);
+  if (contentHash !== null && !isZero(record.contentSha256) && contentHash !== toHex(record.contentSha256)) {
+    found.push(finding('main-content', { path }));
+  }
+  return found;
 }
 
 /** ACTIVE is set: is it a crash, or is a target running at this moment? Then what was read may be changing. */

@@ -20,14 +20,14 @@ import { rulesBroken } from '../core/rules';
 import type { Host } from '../host/host';
 import { surveyMain, surveySpare } from './format-survey';
 import type { FormatInput, SpareContent } from './format-survey';
-import type { Signals } from './writing';
+import type { RunOptions, UndoOption } from './writing';
 
 /** Where bad areas of main are read from. */
 export type BadList =
   | { readonly kind: 'bad-blocks'; readonly path: string; readonly blockSize: number }
   | { readonly kind: 'mapfile'; readonly path: string; readonly untriedLost: boolean };
 
-export interface FormatOptions {
+export interface FormatOptions extends RunOptions {
   /** Checked already: see newNameDefect. */
   readonly name: string;
   readonly description: string;
@@ -44,12 +44,7 @@ export interface FormatOptions {
   readonly badList: BadList | null;
   readonly dryRun: boolean;
   readonly force: boolean;
-  /** Where the undo journal goes; null: none is kept. */
-  readonly undo: { readonly dir?: string | undefined } | null;
-  readonly tool: { readonly name: string; readonly version: string };
-  readonly command: readonly string[];
-  readonly signals?: Signals;
-  readonly progress?: (done: number, total: number) => void;
+  readonly undo: UndoOption;
 }
 
 /** A setup that is ready to be written. */

@@ -7,15 +7,15 @@ import type { Finding } from '../core/findings';
 import { compareFindings, finding, findingSpec } from '../core/findings';
 import type { RepairNeeds } from '../core/findings';
 import type { Level } from '../core/judge';
-import type { Seat, Verdict } from '../core/model';
-import { shellWord } from '../core/paths';
+import type { Verdict } from '../core/model';
 import type { Permissions, PlannedCopy, RepairPlan } from '../core/plan';
 import { oneFirst } from '../core/order';
 import { planRepair } from '../core/plan';
 import { remapTotals } from '../core/totals';
 import type { Host } from '../host/host';
-import type { Examined } from './examine';
-import { examineSetup } from './examine';
+import { wipedSpare } from './advice';
+import type { Examined, MainDevice } from './examine';
+import { examineSetup, forget, lookAtMain } from './examine';
 import type { PlanRow, RepairOptions, RepairOutcome } from './repair';
 import { performRepair, placeOfGroup, planRows, prepareRepair } from './repair';
 import type { FoundSetup, InputReport, ScanOptions } from './scan';
@@ -56,6 +56,8 @@ export interface SetupReport {
   readonly needs: readonly RepairNeeds[];
   readonly withheld: readonly RepairNeeds[];
   readonly refusal: string | null;
+  /** What --choose could put in force, where that is what is missing. */
+  readonly choices: RepairPlan['choices'];
   readonly outcome: RepairOutcome | null;
   /** A person was asked about the plan. */
   readonly asked: boolean;
@@ -73,7 +75,10 @@ export interface FsckSummary {
   readonly exit: number;
 }
 
-/** Checks, and repairs as far as the options allow. `onSetup` gets each setup as it is done, in order of uuid. */
+/**
+ * Checks, and repairs as far as the options allow. `onSetup` gets each setup as it is done, in order of uuid; a report is
+ * good for no longer than until `onSetup` settles.
+ */
 export async function fsck(
   host: Host,
   options: FsckOptions,
@@ -96,32 +101,27 @@ export async function fsck(
     const others = scan.setups.map(({ setupUuid }) => setupUuid).join(', ');
     more.push(finding('input-setup-missing', { setup: options.scan.setup ?? '', others }));
   }
+  const main = mainOf(host, wanted.length === 0 ? null : options.main);
+  if (main.fault !== null) {
+    exit |= EXIT.operational;
+    more.push(finding('input-unopened', { what: `--main ${main.fault.sentence}` }));
+  }
   const blank = scan.findings.filter(({ id }) => id === 'input-none' || id === 'input-other');
   for (const found of wanted) {
     await step();
-    const report = await treatOrTell(host, found, options, more);
+    const report = await treatOrTell(host, found, options, main, more);
     if (report !== null) {
       exit |= report.exit;
-      if (blank.length === 1) more.push(...wipedSpare(report, blank[0]?.fields['path'] ?? ''));
+      const path = blank[0]?.fields['path'];
+      if (path !== undefined && blank.length === 1)
+        more.push(...wipedSpare(report.examined, report.name, path));
       await onSetup(report);
+      forget(report.examined);
     } else exit |= EXIT.operational;
     // A finished group is never cut in two; but after it the signal ends the run.
     if (options.signals.interrupted()) throw new Fault('INTERRUPTED');
   }
   return { inputs: scan.inputs, findings: [...scan.findings, ...more], setupCount: wanted.length, exit };
-}
-
-/** An input without metadata beside a setup that lacks one spare: what to type if it is that spare. */
-function wipedSpare(report: SetupReport, path: string): Finding[] {
-  const { seats } = report.examined.decision;
-  const [missing, ...others] = seats.filter((seat) => seat.spare === null);
-  if (missing === undefined || others.length > 0) return [];
-  const pathOf = (seat: Seat): string => shellWord(report.examined.locate(seat)?.path ?? path);
-  const given = seats.filter((seat) => seat.spare !== null).map(pathOf);
-  const fields = { path, spare: String(missing.index), name: report.name };
-  return [
-    finding('input-spare-wiped', { ...fields, given: given.join(' '), order: seats.map(pathOf).join(' ') }),
-  ];
 }
 
 const isError = (one: Finding): boolean => findingSpec(one.id).severity === 'error';
@@ -135,15 +135,32 @@ function requireOneChoice(options: FsckOptions, setups: readonly FoundSetup[]): 
   });
 }
 
+/** The main device that the setup is held against, or why it can't be: that is no reason to hide the setup's report. */
+interface Main {
+  readonly device: MainDevice | null;
+  readonly fault: Fault | null;
+}
+
+function mainOf(host: Host, path: string | null): Main {
+  if (path === null) return { device: null, fault: null };
+  try {
+    return { device: lookAtMain(host, path), fault: null };
+  } catch (error) {
+    if (error instanceof Fault) return { device: null, fault: error };
+    throw error;
+  }
+}
+
 /** An input that goes away between the two looks at it is an operational error, not the end of the run. */
 async function treatOrTell(
   host: Host,
   found: FoundSetup,
   options: FsckOptions,
+  main: Main,
   lost: Finding[],
 ): Promise<SetupReport | null> {
   try {
-    return await treatSetup(host, found, options);
+    return await treatSetup(host, found, options, main);
   } catch (error) {
     if (!(error instanceof Fault) || error.code === 'INTERRUPTED' || error.code === 'USAGE') throw error;
     lost.push(finding('input-unopened', { what: error.sentence }));
@@ -151,10 +168,17 @@ async function treatOrTell(
   }
 }
 
-async function treatSetup(host: Host, found: FoundSetup, options: FsckOptions): Promise<SetupReport> {
-  const before = examineSetup(host, found, options.level, options.main);
+async function treatSetup(
+  host: Host,
+  found: FoundSetup,
+  options: FsckOptions,
+  main: Main,
+): Promise<SetupReport> {
+  const before = examineSetup(host, found, options.level, main.device);
   const wanted = planRepair(before.decision, permissionsOf(options));
-  const { person } = options;
+  // Whoever names main wants it compared before anything is written; without it nothing is, and nobody is asked.
+  const held = main.fault !== null && wanted.copies.length > 0 && options.mode !== 'check';
+  const person = held ? null : options.person;
   if (person !== null && wanted.copies.length > 0) person.show(reportOf(before, null, wanted, [], null));
   const plan = person === null ? wanted : await askAbout(wanted, person);
   let rows: PlanRow[] = [];
@@ -164,9 +188,10 @@ async function treatSetup(host: Host, found: FoundSetup, options: FsckOptions): 
     const prepared = prepareRepair(host, before, plan, `dmremap-fsck ${options.tool.version}`);
     if (prepared !== null) {
       rows = planRows(host, prepared);
+      if (held) throw main.fault;
       if (options.mode !== 'check') {
         outcome = await performRepair(host, before, prepared, options);
-        after = examineSetup(host, found, options.level, options.main);
+        after = examineSetup(host, found, options.level, main.device);
       }
     }
   } catch (error) {
@@ -233,6 +258,7 @@ function reportOf(
     needs: [...new Set(plan.copies.map((copy) => copy.needs))],
     withheld: plan.withheld,
     refusal: plan.refusal,
+    choices: plan.choices,
     outcome,
     asked: false,
     errorsLeft,

@@ -12,6 +12,7 @@ import { Fault } from '../core/faults';
 import type { Generation } from '../core/generation';
 import { contentsOf, encodeCopy } from '../core/generation';
 import { judgeSlot } from '../core/judge';
+import { copyGroup, plannedWrite } from '../core/newwrites';
 import type { PlannedCopy, RepairPlan } from '../core/plan';
 import { writesOfCopy } from '../core/plan';
 import type { Host } from '../host/host';
@@ -21,13 +22,11 @@ import type { Examined } from './examine';
 import type { Located } from './scan';
 import { sourceOf } from './scan';
 import { closeTargets, journalPath, openTargets } from './targets';
-import type { PlannedWrite, Signals, WritingReport } from './writing';
+import type { PlannedWrite, RunOptions, Signals, WritingReport } from './writing';
 import { performWrites } from './writing';
 
 /** Everything about how to write, apart from what. */
-export interface RepairOptions {
-  readonly tool: { readonly name: string; readonly version: string };
-  readonly command: readonly string[];
+export interface RepairOptions extends RunOptions {
   /** False: no undo journal. */
   readonly undo: boolean;
   readonly undoDir: string | undefined;
@@ -35,7 +34,6 @@ export interface RepairOptions {
   readonly backup: boolean;
   readonly backupDir: string | undefined;
   readonly signals: Signals;
-  readonly progress?: (done: number, total: number) => void;
 }
 
 /** A plan with its bytes. */
@@ -68,7 +66,7 @@ export interface RepairOutcome {
   readonly backup: string | null;
 }
 
-const groupOf = (copy: PlannedCopy): string => `spare${copy.seat.index}/copy${copy.copy.copyIndex}`;
+const groupOf = ({ place }: PlannedCopy): string => copyGroup(place.spareIndex, place.copyIndex);
 
 /** The place that a group of writes is about. */
 export function placeOfGroup(group: string): { spare: number; copy: number } {
@@ -160,19 +158,10 @@ function copyWrites(
   // It ends behind the device: there is nothing to write to.
   if (now.gaps.some((gap) => gap.kind === 'beyond-end')) return [];
   const good = copy.copy.state === 'valid' && now.gaps.length === 0;
+  const place = located.base + slotOffset(copyIndex);
   return writesOfCopy(image, good ? now.bytes : null).map(({ start, bytes }) => ({
-    target,
-    offset: located.base + slotOffset(copyIndex) + BigInt(start),
-    before: now.bytes.subarray(start, start + bytes.length),
-    after: bytes,
-    unread: now.gaps
-      .filter((gap) => gap.start < start + bytes.length && gap.end > start)
-      .map((gap) => ({
-        start: Math.max(gap.start, start) - start,
-        end: Math.min(gap.end, start + bytes.length) - start,
-      })),
+    ...plannedWrite(target, groupOf(copy), place, now, start, bytes),
     finding: copy.finding,
-    group: groupOf(copy),
   }));
 }
 
@@ -243,9 +232,8 @@ export async function performRepair(
           if (options.backup)
             backup = backUp(host, examined, options.backupDir ?? backupDirectory(host, place));
         },
-        // FORMAT.md section 6, "never the last one": a copy worth keeping goes only when a new one is whole elsewhere.
-        mayStart: (group, soFar) => !prepared.precious.has(group) || soFar.done.length > 0,
-        ...(options.progress === undefined ? {} : { progress: options.progress }),
+        precious: prepared.precious,
+        progress: options.progress,
       });
       return { report, fault: null, backup };
     } finally {

@@ -8,8 +8,10 @@ import type { ByteSource, Region } from '../core/extents';
 import { readRegion } from '../core/extents';
 import { Fault } from '../core/faults';
 import { findingMessage, findingSpec } from '../core/findings';
-import type { HeaderJudgement, SlotJudgement } from '../core/judge';
-import { isEvidence, judgeSlot, sameGeneration, sameGenerationHeader } from '../core/judge';
+import type { HeaderJudgement } from '../core/header';
+import type { SlotJudgement } from '../core/judge';
+import { isEvidence, sameGenerationHeader } from '../core/header';
+import { judgeSlot, sameGeneration } from '../core/judge';
 import type { DeviceRecord, Header } from '../core/layout';
 import {
   DEVICE_RETIRED,
@@ -102,8 +104,6 @@ export interface PresentSlot {
   readonly judgement: SlotJudgement;
   /** The header, if it is evidence of a generation of the dump's setup. */
   readonly evidence: Header | null;
-  /** Whole, in its place, and of the dump's own generation. */
-  readonly current: boolean;
 }
 
 /** A spare that was given. */
@@ -153,9 +153,7 @@ export function surveySpare(
   const record = contentsOf(generation).devices[1 + index];
   if (record === undefined) throw new RangeError(`no spare ${index} in the dump`);
   requireRoom(record, index, handle);
-  const slots = SLOT_SECTORS.map((sector, copyIndex) =>
-    presentSlot(generation, index, record, handle, sector, copyIndex),
-  );
+  const slots = SLOT_SECTORS.map((sector, copyIndex) => presentSlot(generation, handle, sector, copyIndex));
   const objectTo = (why: string): void => {
     objections.list.push(new Fault('SPARE_DIFFERS', { path: handle.path, spare: String(index), why }));
   };
@@ -190,8 +188,6 @@ function requireRoom(record: DeviceRecord, index: number, handle: ReadHandle): v
 
 function presentSlot(
   generation: Generation,
-  index: number,
-  record: DeviceRecord,
   source: ByteSource,
   sector: bigint,
   copyIndex: number,
@@ -202,16 +198,11 @@ function presentSlot(
     isEvidence(judgement.header) && judgement.header.header.setupUuid === generation.header.setupUuid
       ? judgement.header.header
       : null;
-  const current =
-    judgement.generation !== null &&
-    evidence !== null &&
-    isSeat(evidence, index, record) &&
-    evidence.copyIndex === copyIndex &&
-    sameGeneration(judgement.generation, generation);
-  return { copyIndex, region, judgement, evidence, current };
+  return { copyIndex, region, judgement, evidence };
 }
 
-function isSeat(header: Header, index: number, record: DeviceRecord): boolean {
+/** Whether a header says that it lies on this spare. */
+export function isSeat(header: Header, index: number, record: DeviceRecord): boolean {
   return header.spareIndex === index && header.spareUuid === record.deviceUuid;
 }
 

@@ -16,10 +16,10 @@ import { planExact, planNew } from './restore-plan';
 import type { Objections, RestoreSpare } from './restore-survey';
 import { loadDump, openSpares, surveySpare } from './restore-survey';
 import { closeTargets, journalPath, openTargets } from './targets';
-import type { Signals, WritingReport } from './writing';
+import type { RunOptions, UndoOption, WritingReport } from './writing';
 import { performWrites } from './writing';
 
-export interface RestoreOptions {
+export interface RestoreOptions extends RunOptions {
   /** Path of the dump. */
   readonly dump: string;
   /** In order of index; null: missing. */
@@ -28,12 +28,7 @@ export interface RestoreOptions {
   readonly dryRun: boolean;
   /** Write to spares that do not match, and above what is newer. Overrides neither "in use" nor a size. */
   readonly force: boolean;
-  /** Where the undo journal goes; null: none is kept. */
-  readonly undo: { readonly dir?: string | undefined } | null;
-  readonly tool: { readonly name: string; readonly version: string };
-  readonly command: readonly string[];
-  readonly signals: Signals;
-  readonly progress?: (done: number, total: number) => void;
+  readonly undo: UndoOption;
 }
 
 /** identical: it was there already. left: the generation was never put on this spare, or it is retired. */
@@ -175,22 +170,15 @@ async function write(
     if (first === undefined) throw new Error('restore: no targets');
     const { setupUuid } = plan.generation.header;
     const place = { kind: first.recorded.kind, firstPath: first.path, setupUuid };
-    const precious = new Set(plan.places.filter((one) => one.precious).map(({ group }) => group));
-    const isThere = plan.places.some(({ action }) => action === 'identical');
     return await performWrites(host, targets, plan.writes, {
       journal: options.undo === null ? null : journalPath(host, { ...place, dir: options.undo.dir }),
       setupUuid,
       tool: options.tool,
       command: options.command,
       signals: options.signals,
-      // FORMAT.md section 6, "never the last one": the newest that is whole goes only when the restored one is whole.
-      mayStart: (group, soFar) => {
-        const begun = new Set([...soFar.done, ...soFar.failed]);
-        const isLast = precious.has(group) && [...precious].every((one) => one === group || begun.has(one));
-        return isThere || soFar.done.length > 0 || !isLast;
-      },
+      progress: options.progress,
+      precious: plan.precious,
       validate: (group) => validate(plan, group),
-      ...(options.progress === undefined ? {} : { progress: options.progress }),
     });
   } finally {
     closeTargets(targets);

@@ -10,8 +10,10 @@ import { Fault } from '../core/faults';
 import type { Finding } from '../core/findings';
 import { finding } from '../core/findings';
 import { belongsTo, damagedIdentity, hasTrace } from '../core/identity';
-import type { HeaderJudgement, Level } from '../core/judge';
-import { isEvidence, judgeHeader, judgeSlot } from '../core/judge';
+import type { HeaderGlance } from '../core/header';
+import type { Level } from '../core/judge';
+import { glanceAtHeader, judgeHeader } from '../core/header';
+import { judgeSlot } from '../core/judge';
 import { headerCrcOf } from '../core/generation';
 import {
   BLOCK_BYTES,
@@ -27,6 +29,7 @@ import { readPartitions } from '../core/partitions';
 import { slotOffset } from '../core/copies';
 import { recogniseContent } from '../core/signatures';
 import type { Host, ReadHandle } from '../host/host';
+import { REUSED_READ_BYTES } from '../source/buffers';
 import { SliceSource } from '../source/slice';
 
 export interface ScanOptions {
@@ -218,7 +221,7 @@ class Scan {
     const headers = headersOf(sourceOf(handle, whole));
     // A partition at 1 MiB has its copies 0 and 2 where a whole spare has its copies 2 and 3. Who takes them for misplaced
     // copies of a spare that begins at byte 0 never finds the partition.
-    const itsOwn = headers.some((header, copy) => isEvidence(header) && header.header.copyIndex === copy);
+    const itsOwn = headers.some(({ evidence }, copy) => evidence?.copyIndex === copy);
     if (offset === null && !itsOwn && this.#takePartitions(path, handle)) return;
     if (this.#take(whole, handle, headers)) return;
     this.#operational = true;
@@ -226,9 +229,9 @@ class Scan {
   }
 
   /** Takes up a place if it shows any trace of metadata. */
-  #take(located: Located, handle: ReadHandle, headers: readonly HeaderJudgement[]): boolean {
+  #take(located: Located, handle: ReadHandle, headers: readonly HeaderGlance[]): boolean {
     const source = sourceOf(handle, located);
-    const slots = headers.map((header) => (isEvidence(header) ? header.header.setupUuid : null));
+    const slots = headers.map(({ evidence }) => evidence?.setupUuid ?? null);
     const uuids = new Set(slots.filter((uuid) => uuid !== null));
     if (uuids.size > 1) return this.#takeDisputed(located, source, slots);
     const [only] = uuids;
@@ -253,7 +256,7 @@ class Scan {
   }
 
   /** No intact header: traces are damaged headers, or records with right checksums of their own. */
-  #takeDamaged(located: Located, source: ByteSource, headers: readonly HeaderJudgement[]): boolean {
+  #takeDamaged(located: Located, source: ByteSource, headers: readonly HeaderGlance[]): boolean {
     const readable = headers.some((header) => header.state === 'bad' || header.state === 'good');
     const dead = headers.every((header) => header.state === 'unread');
     if (!readable && !dead) return false;
@@ -323,8 +326,8 @@ function ofNoSetup(seen: Omit<Seen, 'setupUuid'>): Seen {
 
 const COPIES = Array.from({ length: COPY_COUNT }, (_unused, copy) => copy);
 
-function headersOf(source: ByteSource): HeaderJudgement[] {
-  return COPIES.map((copy) => judgeHeader(readRegion(source, slotOffset(copy), BLOCK_BYTES)));
+function headersOf(source: ByteSource): HeaderGlance[] {
+  return COPIES.map((copy) => glanceAtHeader(readRegion(source, slotOffset(copy), HEADER_BYTES)));
 }
 
 function locate(path: string, handle: ReadHandle, base: bigint, length: bigint, whole: boolean): Located {
@@ -338,7 +341,7 @@ export function sourceOf(handle: ReadHandle, located: Located): ByteSource {
 }
 
 /** Enough for a header, the fixed sections and two remap blocks: most setups need no second read. */
-const FIRST_READ = 32768;
+const FIRST_READ = REUSED_READ_BYTES;
 
 /**
  * Reads one slot: as much as its header says, or all of its room where the header says nothing that can be trusted; at

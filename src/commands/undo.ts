@@ -9,24 +9,21 @@ import type { JournalTarget, PlannedWrite } from '../core/journal';
 import { newBytes, oldBytes, parseJournal } from '../core/journal-parse';
 import type { Journal } from '../core/journal-parse';
 import { directoryOf, inDirectory, nameOf } from '../core/paths';
+import type { Tool } from '../core/tool';
 import { judgePlace, putBack } from '../core/undo';
 import type { PlaceState } from '../core/undo';
 import type { Host, ReadHandle } from '../host/host';
 import { closeTargets, journalPath, openTargets } from './targets';
 import { performWrites } from './writing';
-import type { Signals, WritingReport } from './writing';
+import type { RunOptions, WritingReport } from './writing';
 
-export interface UndoOptions {
+export interface UndoOptions extends RunOptions {
   /** Path of the journal. */
   readonly journal: string;
   /** Only tell what would be done; everything is opened for reading only. */
   readonly dryRun: boolean;
   /** Put the old bytes back even where something else is there now. Overrides neither "in use" nor a wrong size. */
   readonly force: boolean;
-  readonly tool: { readonly name: string; readonly version: string };
-  readonly command: readonly string[];
-  readonly signals?: Signals;
-  readonly progress?: (done: number, total: number) => void;
 }
 
 /** A file or device of the journal, as it was found now. */
@@ -70,7 +67,7 @@ export interface UndoResult {
   readonly exitCode: number;
   readonly journal: string;
   readonly setupUuid: string;
-  readonly madeBy: { readonly name: string; readonly version: string; readonly command: readonly string[] };
+  readonly madeBy: Tool & { readonly command: readonly string[] };
   readonly targets: readonly UndoTarget[];
   /** In the order of the journal; they are put back from the last to the first. */
   readonly places: readonly UndoPlaceResult[];
@@ -201,8 +198,8 @@ async function write(
         ready: () => {
           marked = markBegun(host, options.journal, journal);
         },
-        ...(options.signals === undefined ? {} : { signals: options.signals }),
-        ...(options.progress === undefined ? {} : { progress: options.progress }),
+        signals: options.signals,
+        progress: options.progress,
       },
     );
     return { report, marked };

@@ -7,6 +7,7 @@ import type { FaultCode } from '../core/faults';
 import { checkPlan, encodeJournal, encodeMarks } from '../core/journal';
 import type { PlannedWrite } from '../core/journal';
 import { directoryOf, inDirectory, nameOf } from '../core/paths';
+import type { Tool } from '../core/tool';
 import { complement } from '../core/undo';
 import type { Host } from '../host/host';
 import type { WriteTarget } from './targets';
@@ -19,30 +20,39 @@ export interface Signals {
   breathe(): Promise<void>;
 }
 
-export interface WritingOptions {
+/** What every command that writes is told of the run that it is part of. */
+export interface RunOptions {
+  readonly tool: Tool;
+  /** The words of the command line, for the journal. */
+  readonly command: readonly string[];
+  readonly signals?: Signals | undefined;
+  /** Called after each group of writes, for a progress bar. */
+  readonly progress?: ((groupsDone: number, groups: number) => void) | undefined;
+}
+
+/** Where a command puts its undo journal; null: it keeps none. Without `dir`, see journalPath. */
+export type UndoOption = { readonly dir?: string | undefined } | null;
+
+export interface WritingOptions extends RunOptions {
   /** Path for the undo journal (see journalPath), or null to keep none. */
   readonly journal: string | null;
   readonly setupUuid: string;
-  readonly tool: { readonly name: string; readonly version: string };
-  /** The words of the command line, for the journal. */
-  readonly command: readonly string[];
   /** After the first failed group begin no other. Default: the others go on. */
   readonly stopAll?: boolean;
-  readonly signals?: Signals;
   /** Called when the journal is durable and nothing is changed yet. A Fault from it ends the work there. */
   readonly ready?: () => void;
   /**
-   * Asked before each group; false leaves it out. For "the only whole copy is not touched until a new one is whole"
-   * (FORMAT.md section 6), which a failed group before it may have made impossible.
+   * Groups over the last of something. "Never the last one" (FORMAT.md section 6): they are left out unless a group before
+   * them was finished, so that a new copy is whole elsewhere.
    */
+  readonly precious?: ReadonlySet<string>;
+  /** Asked before each other group; false leaves it out. */
   readonly mayStart?: (
     group: string,
     soFar: { readonly done: readonly string[]; readonly failed: readonly string[] },
   ) => boolean;
   /** Called after the last write of a group was read back; what it returns or throws (a Fault) makes the group fail. */
   readonly validate?: (group: string) => Fault | null;
-  /** Called after each group, for a progress bar. */
-  readonly progress?: (groupsDone: number, groups: number) => void;
 }
 
 export interface FailedGroup {
@@ -51,8 +61,8 @@ export interface FailedGroup {
 }
 
 /**
- * interrupted: by a signal; stopped: after a failure, with stopAll; held: by mayStart; no-journal: the journal could no
- * longer be written to.
+ * interrupted: by a signal; stopped: after a failure, with stopAll; held: it is precious and nothing is finished yet, or
+ * by mayStart; no-journal: the journal could no longer be written to.
  */
 export interface UnstartedGroup {
   readonly group: string;
@@ -160,6 +170,7 @@ async function reasonToWait(
   if (options.stopAll === true && failed.length > 0) return 'stopped';
   await options.signals?.breathe();
   if (options.signals?.interrupted() === true) return 'interrupted';
+  if (options.precious?.has(group) === true && done.length === 0) return 'held';
   const soFar = { done, failed: failed.map((one) => one.group) };
   return options.mayStart === undefined || options.mayStart(group, soFar) ? null : 'held';
 }

@@ -3,11 +3,12 @@
 // used is shown. How lines are laid out on a terminal is in src/render; text from the disk is not escaped here.
 import { isZero } from './bytes';
 import type { Field, FieldRange, Struct } from './codec';
-import { decode, fieldRanges } from './codec';
+import { decode, fieldRanges, fieldSize } from './codec';
 import type { Region } from './extents';
 import { gapWithin } from './extents';
 import type { FieldValue } from './forms';
 import { isReserved, showValue } from './forms';
+import { BLOCK_BYTES } from './layout';
 import type { MappedRecord, SlotMap } from './slotmap';
 import { HEADER_RECORD, mapSlot, recordsOf, unownedRanges } from './slotmap';
 
@@ -137,7 +138,7 @@ const ALONE = new Map<Field, Struct>();
 function readScalar(bytes: Uint8Array, at: number, field: Field): FieldValue {
   let alone = ALONE.get(field);
   if (alone === undefined) {
-    alone = { name: field.name, size: 0, fields: [{ ...field, offset: 0 }] };
+    alone = { name: field.name, size: fieldSize(field), fields: [{ ...field, offset: 0 }] };
     ALONE.set(field, alone);
   }
   return (decode(alone, bytes, at) as unknown as Record<string, FieldValue>)[field.name] ?? 0;
@@ -183,7 +184,9 @@ function hexOf(region: Region, start: number, end: number): string[] {
   return out;
 }
 
-/** The used part of a slot in hexadecimal, `??` where it was not read: for machines. */
-export function slotHex(region: Region): string {
-  return hexOf(region, 0, mapSlot(region).end).join('');
+/** The used part of a slot in hexadecimal, `??` where it was not read: for machines. Block by block, to be joined. */
+export function* slotHex(region: Region): Generator<string> {
+  const { end } = mapSlot(region);
+  for (let at = 0; at < end; at += BLOCK_BYTES)
+    yield hexOf(region, at, Math.min(at + BLOCK_BYTES, end)).join('');
 }

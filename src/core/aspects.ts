@@ -71,22 +71,26 @@ const KIND_REMAPPED = 4;
 const KIND_DATA_LOST = 14;
 const KIND_DATA_REWRITTEN = 15;
 
-/** The newest event about each main sector, held against the entry that covers it now. */
+/**
+ * Events about main sectors, held against the entry that covers the first of them now; not those after which a later one
+ * covers that sector too, for several sectors that were lost one by one may be rewritten at once.
+ */
 export function eventFindings(contents: Contents): Finding[] {
-  const newest = new Map<bigint, EventRecord>();
-  for (const event of contents.events) {
-    if (event.serial === 0 || event.device !== 0) continue;
-    if (![KIND_REMAPPED, KIND_DATA_LOST, KIND_DATA_REWRITTEN].includes(event.kind)) continue;
-    const other = newest.get(event.sector);
-    if (other === undefined || other.serial < event.serial) newest.set(event.sector, event);
-  }
-  return [...newest.values()]
-    .sort((a, b) => a.serial - b.serial)
-    .flatMap((event) => {
-      const why = contradiction(event, covering(contents.remaps, event.sector));
-      const kind = EVENT_KIND[event.kind] ?? String(event.kind);
-      return why === null ? [] : [finding('event-contradicts', { serial: String(event.serial), kind, why })];
-    });
+  const told = contents.events
+    .filter(({ serial, device }) => serial !== 0 && device === 0)
+    .filter(({ kind }) => [KIND_REMAPPED, KIND_DATA_LOST, KIND_DATA_REWRITTEN].includes(kind))
+    .sort((a, b) => a.serial - b.serial);
+  return told.flatMap((event, index) => {
+    if (told.slice(index + 1).some((later) => covers(later, event.sector))) return [];
+    const why = contradiction(event, covering(contents.remaps, event.sector));
+    const kind = EVENT_KIND[event.kind] ?? String(event.kind);
+    return why === null ? [] : [finding('event-contradicts', { serial: String(event.serial), kind, why })];
+  });
+}
+
+/** An event of length 0 is about its sector all the same. */
+function covers({ sector, length }: EventRecord, at: bigint): boolean {
+  return at === sector || (sector < at && at < sector + BigInt(length));
 }
 
 function contradiction(event: EventRecord, entry: RemapEntry | undefined): string | null {

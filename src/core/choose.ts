@@ -3,8 +3,9 @@
 // header, consistency, divergence and splits. States of single copies and findings in words are in setup.ts.
 import { isEvidenceOf } from './identity';
 import { contentsOf } from './generation';
-import type { HeaderJudgement } from './judge';
-import { sameGeneration, sameGenerationHeader } from './judge';
+import type { HeaderJudgement } from './header';
+import { sameGenerationHeader } from './header';
+import { sameGeneration } from './judge';
 import type { DeviceRecord, Header } from './layout';
 import type { Candidate, CopyRef, JudgedSpare, Winner } from './model';
 import type { SalvageReport, SalvageSource } from './salvage';
@@ -91,7 +92,15 @@ export interface NewerGeneration {
   readonly sequence: bigint;
   /** Why it can't be had, or null. */
   readonly why: string | null;
+  /**
+   * Where it can't be had in full: the next older generation that can, if that too is newer than every whole copy. It was
+   * as likely acknowledged; who goes back from the newest must not fall behind this one unasked.
+   */
+  readonly recovered: Candidate | null;
 }
+
+/** Below the newest generation, so many others without a whole copy are looked at: a salvage may take long. */
+const MOST_RECOVERED = 4;
 
 /**
  * Looks at the newest sequence above the best valid copy. It existed and may have been acknowledged, so the older
@@ -102,10 +111,38 @@ export function newerGeneration(
   best: bigint,
   sources: readonly SalvageSource[],
 ): NewerGeneration | null {
-  const newest = evidence.reduce((most, { header }) => (header.sequence > most ? header.sequence : most), 0n);
-  if (newest <= best) return null;
+  const above = evidence.filter(({ header }) => header.sequence > best);
+  const [newest, ...between] = [...new Set(above.map(({ header }) => header.sequence))].sort((a, b) =>
+    a > b ? -1 : 1,
+  );
+  if (newest === undefined) return null;
+  const first = recover(above, newest, sources);
+  if (first.winner !== null) return { ...first, recovered: null };
+  for (const sequence of between.slice(0, MOST_RECOVERED)) {
+    const { winner } = recover(above, sequence, sources);
+    if (winner !== null) return { ...first, recovered: candidateOf(winner, above) };
+  }
+  return { ...first, recovered: null };
+}
+
+/** A salvaged generation can be named by every place that has its header. */
+function candidateOf(
+  { generation, from, salvage: report }: Winner,
+  evidence: readonly Evidence[],
+): Candidate | null {
+  const own = from.judgement.header.bytes;
+  const same = evidence.filter(({ judgement }) => sameGenerationHeader(judgement.bytes, own));
+  return generation === null ? null : { generation, places: same.map(({ ref }) => ref), salvage: report };
+}
+
+/** Salvages the one generation of a sequence. With several headers that claim it nobody knows which was acknowledged. */
+function recover(
+  evidence: readonly Evidence[],
+  sequence: bigint,
+  sources: readonly SalvageSource[],
+): Omit<NewerGeneration, 'recovered'> {
   const top = evidence
-    .filter(({ header }) => header.sequence === newest)
+    .filter(({ header }) => header.sequence === sequence)
     .sort((a, b) => compareCopies(a.header, b.header));
   const distinct: Evidence[] = [];
   for (const one of top) {
@@ -125,7 +162,7 @@ export function newerGeneration(
       from: only.one.ref,
       salvage: only.report,
     };
-    return { winner, report: only.report, sequence: newest, why: null };
+    return { winner, report: only.report, sequence, why: null };
   }
   const why =
     distinct.length > 1
@@ -134,7 +171,7 @@ export function newerGeneration(
         ? 'its header has fields out of range'
         : null;
   const fewestMissing = reports.sort((a, b) => a.report.missing.length - b.report.missing.length)[0];
-  return { winner: null, report: fewestMissing?.report ?? null, sequence: newest, why };
+  return { winner: null, report: fewestMissing?.report ?? null, sequence, why };
 }
 
 /** The highest sequence that the headers of this setup on one spare show; 0 if there is none. */
@@ -168,13 +205,13 @@ export function divergence(
 
 /** Every distinct generation of which a whole copy lies in its place, newest first: what --choose can choose. */
 export function candidatesOf(ordered: readonly CopyRef[]): Candidate[] {
-  const candidates: { generation: Candidate['generation']; places: CopyRef[] }[] = [];
+  const candidates: (Candidate & { places: CopyRef[] })[] = [];
   for (const ref of ordered) {
     const { generation } = ref.judgement;
     if (generation === null) continue;
     const same = candidates.find((candidate) => sameGeneration(candidate.generation, generation));
     if (same !== undefined) same.places.push(ref);
-    else candidates.push({ generation, places: [ref] });
+    else candidates.push({ generation, places: [ref], salvage: null });
   }
   return candidates;
 }

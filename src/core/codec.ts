@@ -38,6 +38,16 @@ type ValueOf<F extends Field> = F extends { type: 'u64' }
 /** The decoded form of a structure: one property a field. */
 export type RecordOf<S extends Struct> = { -readonly [F in S['fields'][number] as F['name']]: ValueOf<F> };
 
+/** The same structure with these of its fields only: a look at few of them should not cost what all of them do. */
+export function onlyFields<F extends Field, N extends F['name']>(
+  struct: Struct<readonly F[]>,
+  names: readonly N[],
+): Struct<readonly Extract<F, { readonly name: N }>[]> {
+  const isWanted = (field: F): field is Extract<F, { readonly name: N }> =>
+    (names as readonly string[]).includes(field.name);
+  return { ...struct, fields: struct.fields.filter(isWanted) };
+}
+
 /** Bytes that one field takes. */
 export function fieldSize(field: Field): number {
   switch (field.type) {
@@ -88,7 +98,7 @@ function readerOf(field: Field): Reader {
     case 'char':
     case 'bytes': {
       const { count } = field;
-      return (view, at) => new Uint8Array(view.buffer, view.byteOffset + at + offset, count).slice();
+      return (view, at) => new Uint8Array(view.buffer, view.byteOffset + at + offset, count);
     }
     case 'records': {
       const { count, of } = field;
@@ -97,29 +107,41 @@ function readerOf(field: Field): Reader {
   }
 }
 
-/** Readers by structure, made at the first use: a table is walked for its fields only once. */
-const READERS = new Map<Struct, readonly (readonly [string, Reader])[]>();
-
-function readersOf(struct: Struct): readonly (readonly [string, Reader])[] {
-  let readers = READERS.get(struct);
-  if (readers === undefined) {
-    readers = struct.fields.map((field) => [field.name, readerOf(field)] as const);
-    READERS.set(struct, readers);
-  }
-  return readers;
+interface Decoder {
+  readonly readers: readonly (readonly [string, Reader])[];
+  /** True if decoded records have parts of the bytes in them, as they are. */
+  readonly keepsBytes: boolean;
 }
 
-function readRecord(readers: readonly (readonly [string, Reader])[], view: DataView, at: number): Values {
-  const out: Values = {};
-  for (const [name, read] of readers) out[name] = read(view, at);
-  return out;
+/** By structure, made at the first use: a table is walked for its fields only once. */
+const DECODERS = new Map<Struct, Decoder>();
+
+function decoderOf(struct: Struct): Decoder {
+  let decoder = DECODERS.get(struct);
+  if (decoder === undefined) {
+    decoder = {
+      readers: struct.fields.map((field) => [field.name, readerOf(field)] as const),
+      keepsBytes: struct.fields.some(keepsBytes),
+    };
+    DECODERS.set(struct, decoder);
+  }
+  return decoder;
+}
+
+function keepsBytes(field: Field): boolean {
+  return field.type === 'records' ? field.of.fields.some(keepsBytes) : 'count' in field;
 }
 
 function readMany(struct: Struct, view: DataView, at: number, count: number): Values[] {
-  const readers = readersOf(struct);
+  const { readers } = decoderOf(struct);
   const records: Values[] = [];
-  for (let i = 0; i < count; i++) records.push(readRecord(readers, view, at + i * struct.size));
+  for (let i = 0; i < count; i++) records.push(readInto({}, readers, view, at + i * struct.size));
   return records;
+}
+
+function readInto(record: Values, readers: Decoder['readers'], view: DataView, at: number): Values {
+  for (const [name, read] of readers) record[name] = read(view, at);
+  return record;
 }
 
 function writeField(field: Field, view: DataView, at: number, value: Value): void {
@@ -171,7 +193,16 @@ function viewOf(bytes: Uint8Array): DataView {
 
 /** Decodes the structure that begins at byte `at`. The caller has checked that all of it is inside `bytes`. */
 export function decode<S extends Struct>(struct: S, bytes: Uint8Array, at = 0): RecordOf<S> {
-  return readRecord(readersOf(struct), viewOf(bytes), at) as RecordOf<S>;
+  return decodeMany(struct, bytes, at, 1)[0] as RecordOf<S>;
+}
+
+/** Decodes the structure that begins at the first byte into a record of which it has some of the fields. */
+export function decodeInto<S extends Struct>(
+  struct: S,
+  bytes: Uint8Array,
+  record: RecordOf<NoInfer<S>>,
+): void {
+  readInto(record, decoderOf(struct).readers, viewOf(bytes), 0);
 }
 
 /** Decodes `count` structures that lie one after another from byte `at`. */
@@ -181,7 +212,11 @@ export function decodeMany<S extends Struct>(
   at: number,
   count: number,
 ): RecordOf<S>[] {
-  return readMany(struct, viewOf(bytes), at, count) as RecordOf<S>[];
+  // One copy for all byte fields, which stay what they are when `bytes` change: to copy each took longer than the rest.
+  const records = decoderOf(struct).keepsBytes
+    ? readMany(struct, viewOf(bytes.slice(at, at + count * struct.size)), 0, count)
+    : readMany(struct, viewOf(bytes), at, count);
+  return records as RecordOf<S>[];
 }
 
 /** Writes the given fields of a structure at byte `at`; fields that are not given keep their bytes. */

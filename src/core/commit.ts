@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Makes a new generation out of another one, as FORMAT.md section 6 has it for a commit by a tool. The order in which
-// its copies are written is in plan.ts.
+// its copies are written is in order.ts.
 import { encodeInto } from './codec';
 import type { Generation } from './generation';
-import { makeGeneration, partsOf, sealRecords, writerField } from './generation';
+import { makeGeneration, partsOf, writerField } from './assemble';
+import { sealRecords } from './generation';
 import { DEVICE, SECTION, SEQUENCE_LIMIT, STATE_DEGRADED } from './layout';
 
 export interface CommitFacts {

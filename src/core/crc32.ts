@@ -30,15 +30,6 @@ export function crc32(bytes: Uint8Array, seed = 0): number {
   return engine(bytes, seed);
 }
 
-const FOUR_ZEROS = new Uint8Array(4);
-
-/** CRC32 of [start, end) with the four bytes at `crcAt` (absolute in `bytes`) taken as zero: how every record is summed. */
-export function crc32WithHole(bytes: Uint8Array, start: number, end: number, crcAt: number): number {
-  const before = engine(bytes.subarray(start, crcAt), 0);
-  const hole = engine(FOUR_ZEROS, before);
-  return crcAt + 4 < end ? engine(bytes.subarray(crcAt + 4, end), hole) : hole;
-}
-
 /** The reflected polynomial of the CRC, and 1 and x in the same (reflected) representation of polynomials over GF(2). */
 const POLYNOMIAL = 0xedb88320;
 const ONE = 0x80000000;
@@ -71,6 +62,20 @@ function shiftBy(length: number): number {
   }
   if (shifts.size < MOST_SHIFTS) shifts.set(length, shift);
   return shift;
+}
+
+/**
+ * A CRC32 as it would be if four of the summed bytes were zero. A CRC is linear: what they added is taken away again.
+ * `value` is what they hold (little-endian), `fromEnd` how many bytes from the first of them to the end.
+ */
+export function crc32Without(crc: number, value: number, fromEnd: number): number {
+  return (crc ^ multiply(shiftBy(fromEnd), value)) >>> 0;
+}
+
+/** CRC32 of [start, end) with the four bytes at `crcAt` (absolute in `bytes`) taken as zero: how every record is summed. */
+export function crc32WithHole(bytes: Uint8Array, start: number, end: number, crcAt: number): number {
+  const value = new DataView(bytes.buffer, bytes.byteOffset + crcAt, 4).getUint32(0, true);
+  return crc32Without(engine(bytes.subarray(start, end), 0), value, end - crcAt);
 }
 
 /**

@@ -23,7 +23,7 @@ import {
   SECTOR_BYTES_BIG,
 } from './layout';
 import type { AnyRecord, JsonObject } from './record-json';
-import { recordJson } from './record-json';
+import { JsonList, recordJson } from './record-json';
 import { mapSlot, recordsOf } from './slotmap';
 import { isoUtc } from './time';
 
@@ -33,6 +33,7 @@ export interface Row {
 }
 
 export interface Listing {
+  /** Short, so that the sectors of a large disk fit beside a time into 80 columns. */
   readonly head: readonly string[];
   /** As many cells in each as in the head. */
   readonly rows: readonly (readonly string[])[];
@@ -83,7 +84,10 @@ export function contentsOfGeneration(header: Header, contents: Contents): FoundC
 
 const NOT_SHOWN: ReadonlySet<string> = new Set(['crc']);
 
-/** The same as JSON: times, sectors and counts of 64 bits are strings, enumerations and flags names. */
+/**
+ * The same as JSON: times, sectors and counts of 64 bits are strings, enumerations and flags names. The entries are made
+ * while they are written.
+ */
 export function contentsJson(contents: FoundContents): JsonObject {
   const { header, devices, config, health, events } = contents;
   return {
@@ -92,7 +96,7 @@ export function contentsJson(contents: FoundContents): JsonObject {
     config: config === null ? null : configJson(config),
     health: health === null ? null : recordJson(HEALTH, health, NOT_SHOWN),
     events: eventsJson(ringOf(events)),
-    remaps: remapsJson(contents.remaps),
+    remaps: new JsonList(() => remapsJson(contents.remaps)),
   };
 }
 
@@ -104,8 +108,8 @@ function ringOf(events: readonly EventRecord[]): readonly EventRecord[] {
   return ring;
 }
 
-export function remapsJson(remaps: readonly RemapEntry[]): JsonObject[] {
-  return remaps.map((entry) => recordJson(ENTRY, entry));
+function* remapsJson(remaps: readonly RemapEntry[]): Generator<JsonObject> {
+  for (const entry of remaps) yield recordJson(ENTRY, entry);
 }
 
 const HEADER_CONSTANTS: ReadonlySet<string> = new Set(['magic', 'headerBytes', 'copyCount', 'tail']);
@@ -177,10 +181,10 @@ export function headerRows(header: Header): Row[] {
   return recordRows(HEADER, header, HEADER_CONSTANTS);
 }
 
-/** Devices, one line each: what a person needs to find them. */
+/** Devices, one line each. Under which names they are known is long, and told apart: see knownAs. */
 export function deviceListing(devices: readonly DeviceRecord[]): Listing {
   return {
-    head: ['device', 'size', 'data', 'blocks', 'flags', 'health', 'known as'],
+    head: ['device', 'size', 'data at + sectors', 'blocks', 'flags', 'health'],
     right: [5],
     rows: devices.map((device) => [
       deviceName(device),
@@ -189,7 +193,6 @@ export function deviceListing(devices: readonly DeviceRecord[]): Listing {
       `${device.logicalBlockSize}/${device.physicalBlockSize}`,
       namesOf(DEVICE, 'flags', device.flags),
       device.healthScore.toString(),
-      knownAs(device),
     ]),
   };
 }
@@ -200,7 +203,8 @@ export function deviceName(device: Pick<DeviceRecord, 'role' | 'index'>): string
   return device.role === 1 ? `spare ${device.index}` : `role ${device.role}, index ${device.index}`;
 }
 
-function knownAs(device: DeviceRecord): string {
+/** What a person needs to find a device: its path, else model and serial number, else its uuid. */
+export function knownAs(device: DeviceRecord): string {
   const path = textOf(device.path);
   const label = [textOf(device.model), textOf(device.serial)].filter((text) => text !== '').join(' ');
   return path !== '' ? path : label !== '' ? label : device.deviceUuid;
@@ -252,7 +256,7 @@ export function usedEvents(events: readonly EventRecord[]): EventRecord[] {
 
 export function eventListing(events: readonly EventRecord[]): Listing {
   return {
-    head: ['serial', 'time', 'what', 'device', 'sector', 'length', 'value'],
+    head: ['nr', 'time', 'what', 'device', 'sector', 'len', 'value'],
     right: [0, 4, 5, 6],
     rows: usedEvents(events).map((event) => [
       event.serial.toString(),
@@ -268,7 +272,7 @@ export function eventListing(events: readonly EventRecord[]): Listing {
 
 export function remapListing(remaps: readonly RemapEntry[]): Listing {
   return {
-    head: ['main sector', 'length', 'spare:sector', 'reason', 'flags', 'created'],
+    head: ['main sector', 'len', 'spare:sector', 'reason', 'flags', 'created'],
     right: [0, 1, 2],
     rows: remaps.map((entry) => [
       entry.mainSector === RETIRED_MAIN_SECTOR ? 'retired' : entry.mainSector.toString(),

@@ -4,8 +4,10 @@
 import { isZero, toHex } from './bytes';
 import { decode, encode } from './codec';
 import { READABLE_SECTIONS } from './dump-sections';
-import type { Generation, Section, SectionParts } from './generation';
-import { layOut, sealGeneration, sealHeader } from './generation';
+import type { SectionParts } from './assemble';
+import type { Generation, Section } from './generation';
+import { layOut, sealGeneration } from './assemble';
+import { sealHeader } from './generation';
 import type { JsonLimits, JsonMap, JsonNode } from './json-parse';
 import { parseJson, quoted } from './json-parse';
 import {

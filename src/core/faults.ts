@@ -318,6 +318,13 @@ export const FAULTS = {
     message: () =>
       'there is no sequence left for a new generation, or its sections do not fit; nothing was written',
   },
+  LAST_COPIES: {
+    exit: EXIT.operational,
+    message: () =>
+      'each place that would be written holds the last whole copy of a generation that may be the one to keep; nothing was written',
+    hint: () =>
+      'Settle that first: dmremap-fsck -n SPARE... shows what there is, and --choose puts one in force.',
+  },
   INTERRUPTED: { exit: EXIT.interrupted, message: () => 'interrupted' },
   OUTPUT_FAILED: { exit: EXIT.operational, message: (f) => `cannot write the output: ${text(f, 'reason')}` },
   INTERNAL: {

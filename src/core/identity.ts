@@ -3,8 +3,10 @@
 // Works on judged slots; does not choose a winner.
 import { equalBytes, isZero } from './bytes';
 import { decode } from './codec';
-import type { HeaderJudgement, SlotJudgement } from './judge';
-import { badRecordsOf, isEvidence } from './judge';
+import type { HeaderJudgement } from './header';
+import type { SlotJudgement } from './judge';
+import { isEvidence } from './header';
+import { badRecordsOf } from './judge';
 import type { Header } from './layout';
 import {
   DEVICE,

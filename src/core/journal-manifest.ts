@@ -10,7 +10,7 @@ import {
   placeProblem,
   unreadProblem,
 } from './journal';
-import type { ByteRange, JournalTarget } from './journal';
+import type { ByteRange, JournalFacts, JournalTarget } from './journal';
 
 /** A write as the journal records it. The bytes are in the pool: see oldBytes and newBytes. */
 export interface RecordedWrite {
@@ -27,12 +27,7 @@ export interface RecordedWrite {
   readonly after: readonly number[];
 }
 
-export interface Manifest {
-  readonly tool: { readonly name: string; readonly version: string };
-  readonly setupUuid: string;
-  readonly command: readonly string[];
-  readonly journal: string;
-  readonly targets: readonly JournalTarget[];
+export interface Manifest extends JournalFacts {
   readonly writes: readonly RecordedWrite[];
   readonly blockCount: number;
   readonly poolSha256: string;

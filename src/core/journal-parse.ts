@@ -12,20 +12,14 @@ import {
   PREAMBLE_BYTES,
   markLine,
 } from './journal';
-import type { JournalTarget, Sha256 } from './journal';
+import type { JournalFacts, Sha256 } from './journal';
 import { readManifest } from './journal-manifest';
 import type { RecordedWrite } from './journal-manifest';
 
 /** A journal that passed every check. */
-export interface Journal {
+export interface Journal extends JournalFacts {
   /** SHA-256 of the manifest. */
   readonly id: string;
-  readonly tool: { readonly name: string; readonly version: string };
-  readonly setupUuid: string;
-  readonly command: readonly string[];
-  /** Where the journal lay when it was made. */
-  readonly journal: string;
-  readonly targets: readonly JournalTarget[];
   readonly writes: readonly RecordedWrite[];
   /** Indexes of the writes that have a mark. */
   readonly finished: ReadonlySet<number>;

@@ -13,6 +13,7 @@
 // append, or the tail of another file, is never taken for one.
 import { encodeUtf8, isZero, SECTOR_BYTES } from './bytes';
 import { Fault } from './faults';
+import type { Tool } from './tool';
 
 export const JOURNAL_SCHEMA = 'dmremap.undo/1';
 export const JOURNAL_BLOCK_BYTES = 4096;
@@ -79,15 +80,19 @@ export interface PlannedWrite {
   readonly group: string;
 }
 
-/** Everything a journal records apart from its marks. */
-export interface JournalPlan {
-  readonly tool: { readonly name: string; readonly version: string };
+/** What a journal says of the run that made it. */
+export interface JournalFacts {
+  readonly tool: Tool;
   readonly setupUuid: string;
   /** The words of the command line; only as many as fit are kept. */
   readonly command: readonly string[];
   /** Absolute path of the journal itself: one that was moved must not silently act on the files of its old place. */
   readonly journal: string;
   readonly targets: readonly JournalTarget[];
+}
+
+/** Everything a journal records apart from its marks. */
+export interface JournalPlan extends JournalFacts {
   readonly writes: readonly PlannedWrite[];
 }
 

@@ -3,6 +3,7 @@
 // annotated dumps, docs/FORMAT.md, the comparison with the C structures and the tests' mutators all come from here.
 import { textField } from './bytes';
 import type { RecordOf, Struct } from './codec';
+import { onlyFields } from './codec';
 
 /** Where the five copies start, in sectors (FORMAT.md section 1). */
 export const SLOT_SECTORS = [0n, 1024n, 2048n, 4096n, 8192n] as const;
@@ -357,4 +358,6 @@ export const REMAP_BLOCK = {
 } as const satisfies Struct;
 
 /** The fields of the header that differ between the copies of one generation (FORMAT.md section 2). */
-export const PER_COPY_FIELDS: readonly string[] = ['copyIndex', 'spareIndex', 'spareUuid', 'headerCrc'];
+const PER_COPY_NAMES = ['copyIndex', 'spareIndex', 'spareUuid', 'headerCrc'] as const;
+export const PER_COPY_FIELDS: readonly string[] = PER_COPY_NAMES;
+export const PER_COPY = onlyFields(HEADER, PER_COPY_NAMES);

@@ -88,11 +88,27 @@ export interface Seat {
   readonly copies: readonly CopyVerdict[];
 }
 
+/** An input that belongs to the setup and sits on no seat, where nothing else that is found says why. */
+export interface Unplaced {
+  readonly read: SpareRead;
+  /** A clause: what keeps it from a seat. */
+  readonly why: string;
+  /**
+   * Byte in the input at which the spare seems to begin, where several copies agree about it; below 0 if the input lacks
+   * the beginning of the spare. Null: nothing says so.
+   */
+  readonly begins: bigint | null;
+  /** Which spare its headers say that it is, as far as they say one thing. */
+  readonly claims: Identity | null;
+}
+
 /** A generation that could be put in force by --choose. */
 export interface Candidate {
   readonly generation: Generation;
   /** Where copies of it lie (a whole one, or the header of a salvaged one). */
   readonly places: readonly CopyRef[];
+  /** Not null: no whole copy is left, but all of it was recovered. */
+  readonly salvage: SalvageReport | null;
 }
 
 export interface SetupDecision {
@@ -101,8 +117,11 @@ export interface SetupDecision {
   readonly winner: Winner | null;
   /** By spare index. */
   readonly seats: readonly Seat[];
+  /** Inputs without a seat, in the order given. */
+  readonly unplaced: readonly Unplaced[];
   /** Findings of the copies included; sorted. */
   readonly findings: readonly Finding[];
+  /** Newest first. */
   readonly candidates: readonly Candidate[];
   /** The partial result, when the newest generation (one, and not several rivals) could be recovered only in part. */
   readonly partial: SalvageReport | null;

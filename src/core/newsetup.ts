@@ -11,8 +11,9 @@ import {
   encodeRemaps,
   makeGeneration,
   writerField,
-} from './generation';
-import type { Generation, SectionParts } from './generation';
+} from './assemble';
+import type { SectionParts } from './assemble';
+import type { Generation } from './generation';
 import type { Sha256 } from './journal';
 import { DEVICE_PRIMARY, EVENT_CREATED, EVENT_RING, STATE_MAINTENANCE } from './layout';
 import type { ConfigRecord, DeviceRecord, HealthRecord, RemapEntry } from './layout';

@@ -6,7 +6,8 @@ import { SECTOR_BYTES, textOf } from './bytes';
 import type { ByteSource } from './extents';
 import { readRegion } from './extents';
 import { contentsOf } from './generation';
-import { isEvidence, judgeSlot } from './judge';
+import { isEvidence } from './header';
+import { judgeSlot } from './judge';
 
 export interface MetadataTrace {
   /** For a person; holds a name from the disk, so to be escaped before it is shown. */

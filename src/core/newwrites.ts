@@ -15,9 +15,7 @@ import type { Generation } from './generation';
 import { encodeCopy } from './generation';
 import type { PlannedWrite } from './journal';
 import { BLOCK_BYTES, SLOT_ROOM_BYTES, SLOT_SECTORS } from './layout';
-
-/** Copies in the order in which a commit writes them when none is known to be good (FORMAT.md section 6). */
-export const COMMIT_ORDER = [1, 2, 3, 4, 0] as const;
+import { COMMIT_ORDER } from './order';
 
 /** A spare to be written to. */
 export interface SparePlace {
@@ -104,7 +102,11 @@ function sameBytes(found: Region, wanted: Uint8Array, start: number, end: number
   return equalBytes(found.bytes.subarray(start, end), wanted.subarray(start, end));
 }
 
-/** One write of `after` at byte `start` of a region that was read from `offset`; its finding is 'format'. */
+/**
+ * One write of `after` at byte `start` of a region that was read from `offset`; its finding is 'format'. What of it could
+ * not be read becomes whole sectors, because the journal counts in these: a read may end anywhere before it fails. The old
+ * bytes may be a view of the region: it is not to be changed, nor its memory used again, before the write is done.
+ */
 export function plannedWrite(
   target: number,
   group: string,
@@ -113,18 +115,19 @@ export function plannedWrite(
   start: number,
   after: Uint8Array,
 ): PlannedWrite {
-  const before = found.bytes.slice(start, start + after.length);
+  let before = found.bytes.subarray(start, start + after.length);
   const unread: { start: number; end: number }[] = [];
   for (const gap of found.gaps) {
     const from = Math.max(gap.start - start, 0);
     const to = Math.min(gap.end - start, after.length);
     if (from >= to) continue;
-    // The journal counts in whole sectors, and two gaps may share one.
+    // Two gaps may share a sector.
     const range = { start: from - (from % SECTOR_BYTES), end: Math.ceil(to / SECTOR_BYTES) * SECTOR_BYTES };
     const last = unread[unread.length - 1];
     if (last !== undefined && range.start <= last.end) last.end = Math.max(last.end, range.end);
     else unread.push(range);
   }
+  if (unread.length > 0) before = before.slice();
   for (const range of unread) before.fill(0, range.start, range.end);
   return { target, offset: offset + BigInt(start), before, after, unread, finding: 'format', group };
 }

@@ -2,15 +2,10 @@
 // What --accept-partial puts in force: the proven sections of the newest generation, and the best that is known for the
 // rest. Only a person can decide to use it; this file only puts it together.
 import { decode, encode } from './codec';
-import type { Generation, SectionParts } from './generation';
-import {
-  decodeRemaps,
-  encodeEvents,
-  encodeHealth,
-  encodeRemaps,
-  makeGeneration,
-  sectionBytes,
-} from './generation';
+import type { SectionParts } from './assemble';
+import type { Generation } from './generation';
+import { encodeEvents, encodeHealth, encodeRemaps, makeGeneration } from './assemble';
+import { decodeRemaps, sectionBytes } from './generation';
 import { HEALTH, KNOWN_SECTIONS, RETIRED_MAIN_SECTOR, SECTION } from './layout';
 import type { RemapEntry } from './layout';
 import { rulesBroken } from './rules';

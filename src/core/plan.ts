@@ -3,8 +3,8 @@
 // Makes no decision about who wins (setup.ts) and writes nothing (src/commands).
 import { nextSequence } from './commit';
 import { sameGeneration } from './judge';
-import { keeping } from './order';
-import type { Treasure } from './order';
+import { keeping, worthKeeping } from './order';
+import type { Place, Planned, Treasure } from './order';
 import { acceptedPartial } from './partial';
 import type { FindingId, RepairNeeds } from './findings';
 import { findingSpec } from './findings';
@@ -12,26 +12,26 @@ import type { Generation } from './generation';
 import { contentsOf } from './generation';
 import { BLOCK_BYTES, DEVICE_FAILED, SEQUENCE_LIMIT } from './layout';
 import { rulesBroken } from './rules';
-import type { Candidate, CopyVerdict, Seat, SetupDecision } from './model';
+import type { Candidate, CopyVerdict, JudgedSpare, Seat, SetupDecision } from './model';
+import type { Choice } from './sides';
+import { chosenSide, sidesOf, unchoosable } from './sides';
 
 /** What the user allows. */
 export interface Permissions {
   /** none: only look; preen: what is beyond doubt; yes: all that loses nothing. */
   readonly grant: 'none' | 'preen' | 'yes';
-  readonly choose: { readonly spare: number; readonly copy: number } | null;
+  readonly choose: Choice | null;
   readonly acceptPartial: boolean;
   readonly force: boolean;
 }
 
 /** One place that is to hold the plan's generation. */
-export interface PlannedCopy {
+export interface PlannedCopy extends Planned {
   readonly seat: Seat;
   readonly copy: CopyVerdict;
   /** Why the place is written. */
   readonly finding: FindingId;
   readonly needs: RepairNeeds;
-  /** It holds the last of something: not to be touched until a copy of the plan's generation is whole (order.ts). */
-  readonly precious: boolean;
 }
 
 export interface RepairPlan {
@@ -48,9 +48,18 @@ export interface RepairPlan {
   readonly withheld: readonly RepairNeeds[];
   /** Why the plan is empty, or not the one that the damage asks for, or null. */
   readonly refusal: string | null;
+  /** What --choose could put in force, where that is what is missing. */
+  readonly choices: readonly Candidate[];
 }
 
-const NOTHING: RepairPlan = { kind: 'none', base: null, copies: [], withheld: [], refusal: null };
+const NOTHING: RepairPlan = {
+  kind: 'none',
+  base: null,
+  copies: [],
+  withheld: [],
+  refusal: null,
+  choices: [],
+};
 
 /** Plans the repair of a setup as far as the permissions go. */
 export function planRepair(decision: SetupDecision, permissions: Permissions): RepairPlan {
@@ -101,19 +110,13 @@ function planRestore(
   permissions: Permissions,
   salvaged: boolean,
 ): RepairPlan {
-  const wanted: PlannedCopy[] = [];
-  const withheld: RepairNeeds[] = [];
-  for (const seat of decision.seats) {
-    if (seat.standing !== 'current' || seat.spare === null) continue;
-    for (const copy of seat.copies) {
-      const cause = causeOf(copy);
-      if (cause === null) continue;
-      const own = findingSpec(cause).repair;
-      const needs = salvaged && own === 'preen' ? 'yes' : own;
-      if (grants(permissions, needs)) wanted.push({ seat, copy, finding: cause, needs, precious: false });
-      else withheld.push(needs);
-    }
-  }
+  const seats = decision.seats.filter(({ standing }) => standing === 'current');
+  const { wanted, withheld } = permitted(seats, permissions, (copy) => {
+    const finding = causeOf(copy);
+    if (finding === null) return null;
+    const own = findingSpec(finding).repair;
+    return { finding, needs: salvaged && own === 'preen' ? 'yes' : own };
+  });
   const pieces = decision.winner?.salvage?.pieces ?? [];
   return {
     kind: wanted.length > 0 ? 'restore' : 'none',
@@ -121,7 +124,45 @@ function planRestore(
     copies: keeping(wanted, { generations: [], pieces, expendable: true }),
     withheld: distinct(withheld),
     refusal: null,
+    choices: [],
   };
+}
+
+/** Why a place is to be written, and the permission that it needs. */
+type Reason = Pick<PlannedCopy, 'finding' | 'needs'>;
+
+/** The copies of these seats that may be written, and the permissions that the others lack. `reasonFor`: null, leave it. */
+function permitted(
+  seats: readonly Seat[],
+  permissions: Permissions,
+  reasonFor: (copy: CopyVerdict) => Reason | null,
+): { wanted: PlannedCopy[]; withheld: RepairNeeds[] } {
+  const wanted: PlannedCopy[] = [];
+  const withheld: RepairNeeds[] = [];
+  for (const seat of seats) {
+    if (seat.spare === null) continue;
+    for (const copy of seat.copies) {
+      const reason = reasonFor(copy);
+      if (reason === null) continue;
+      if (grants(permissions, reason.needs)) wanted.push(plannedCopy(seat, seat.spare, copy, reason));
+      else withheld.push(reason.needs);
+    }
+  }
+  return { wanted, withheld };
+}
+
+function plannedCopy(seat: Seat, spare: JudgedSpare, copy: CopyVerdict, reason: Reason): PlannedCopy {
+  const { copyIndex, state } = copy;
+  const slot = spare.slots[copyIndex];
+  if (slot === undefined) throw new RangeError(`spare ${seat.index} has no slot ${copyIndex}`);
+  const place: Place = {
+    spareIndex: seat.index,
+    copyIndex,
+    region: slot.region,
+    whole: state === 'foreign' ? null : slot.generation,
+    inPlace: state === 'valid' || state === 'stale',
+  };
+  return { seat, copy, ...reason, place, precious: false };
 }
 
 /** A new generation on every spare that is present, belongs to it and is not retired. */
@@ -132,20 +173,12 @@ function planCommit(
   needs: RepairNeeds,
   permissions: Permissions,
 ): RepairPlan {
-  const wanted: PlannedCopy[] = [];
-  const withheld: RepairNeeds[] = [];
-  for (const seat of decision.seats) {
-    if (seat.spare === null || seat.standing === 'retired' || !isMember(base, seat)) continue;
-    for (const copy of seat.copies) {
-      const cause = causeOf(copy);
-      const own = cause === null || cause === 'copy-diverged' ? needs : findingSpec(cause).repair;
-      if (!grants(permissions, own)) {
-        withheld.push(own);
-        continue;
-      }
-      wanted.push({ seat, copy, finding: cause ?? why, needs: own, precious: false });
-    }
-  }
+  const seats = decision.seats.filter((seat) => seat.standing !== 'retired' && isMember(base, seat));
+  const { wanted, withheld } = permitted(seats, permissions, (copy) => {
+    const cause = causeOf(copy);
+    const own = cause === null || cause === 'copy-diverged' ? needs : findingSpec(cause).repair;
+    return { finding: cause ?? why, needs: own };
+  });
   if (nextSequence(decision) >= SEQUENCE_LIMIT) {
     return { ...NOTHING, withheld: ['never'], refusal: 'no sequence is left for a new generation' };
   }
@@ -156,29 +189,27 @@ function planCommit(
     const refusal = `a new generation would reach ${most} copies on a spare at most, and min_copies is ${minCopies}`;
     return { ...NOTHING, withheld: distinct(withheld), refusal };
   }
-  return { kind: 'commit', base, copies, withheld: distinct(withheld), refusal: null };
+  return { kind: 'commit', base, copies, withheld: distinct(withheld), refusal: null, choices: [] };
 }
 
 /** What must outlive the first half of a commit: both sides of a split, the best whole copy, what a salvage is made of. */
 function treasureOf({ candidates, highestSeen, winner, partial }: SetupDecision, base: Generation): Treasure {
-  const worth = candidates.filter(
-    ({ generation }, i) =>
-      i === 0 || generation.header.sequence === highestSeen || sameGeneration(generation, base),
-  );
-  const pieces = (winner?.salvage ?? partial)?.pieces ?? [];
-  return { generations: worth.map(({ generation }) => generation), pieces, expendable: partial !== null };
+  const whole = candidates.flatMap(({ generation, salvage }) => (salvage === null ? [generation] : []));
+  const recovered = candidates.filter(({ salvage }) => salvage !== null);
+  const own = recovered.find(({ generation }) => sameGeneration(generation, base));
+  // Who chooses a generation that has no whole copy needs its pieces, whatever becomes of those of the newest.
+  const reports =
+    own === undefined ? [winner?.salvage ?? partial, ...recovered.map((one) => one.salvage)] : [own.salvage];
+  const pieces = reports.flatMap((report) => report?.pieces ?? []);
+  return { generations: worthKeeping(whole, highestSeen, base), pieces, expendable: partial !== null };
 }
 
 function planChosen(decision: SetupDecision, permissions: Permissions): RepairPlan {
-  if (permissions.choose === null) return { ...NOTHING, withheld: ['choose'] };
-  const chosen = chosenCandidate(decision, permissions.choose);
+  if (permissions.choose === null) return { ...NOTHING, withheld: ['choose'], choices: sidesOf(decision) };
+  const chosen = chosenSide(decision, permissions.choose);
   if (chosen === null) {
-    const { spare, copy } = permissions.choose;
-    return {
-      ...NOTHING,
-      withheld: ['choose'],
-      refusal: `spare ${spare} copy ${copy} is no whole copy that could be chosen`,
-    };
+    const { why, instead } = unchoosable(decision, permissions.choose);
+    return { ...NOTHING, withheld: ['choose'], refusal: why, choices: instead };
   }
   if (!grants(permissions, 'choose')) return { ...NOTHING, withheld: ['yes'] };
   const broken = rulesBroken(chosen.generation).find((one) => findingSpec(one.id).severity === 'error');
@@ -194,23 +225,9 @@ function planChosen(decision: SetupDecision, permissions: Permissions): RepairPl
   return planCommit(decision, chosen.generation, 'setup-split', 'choose', permissions);
 }
 
-/** The generation named by --choose: one that is whole there, or the salvaged one whose header lies there. */
-export function chosenCandidate(
-  { winner, candidates }: SetupDecision,
-  choose: { spare: number; copy: number },
-): Candidate | null {
-  if (winner?.salvage && winner.generation !== null && sitsAt(winner.from, choose)) {
-    return { generation: winner.generation, places: [winner.from] };
-  }
-  return candidates.find((candidate) => candidate.places.some((place) => sitsAt(place, choose))) ?? null;
-}
-
-function sitsAt(place: Candidate['places'][number], choose: { spare: number; copy: number }): boolean {
-  return place.spare.identity?.index === choose.spare && place.copyIndex === choose.copy;
-}
-
 function planPartial(decision: SetupDecision, permissions: Permissions): RepairPlan {
-  if (!permissions.acceptPartial) return { ...NOTHING, withheld: ['accept-partial'] };
+  if (!permissions.acceptPartial)
+    return { ...NOTHING, withheld: ['accept-partial'], choices: sidesOf(decision) };
   if (!grants(permissions, 'accept-partial')) return { ...NOTHING, withheld: ['yes'] };
   if (decision.partial === null) {
     return { ...NOTHING, withheld: ['never'], refusal: 'there is no one generation that could be accepted' };

@@ -8,9 +8,21 @@ import { enumName, exactText, flagNames, formOf, isReserved, sumText } from './f
 import type { JsonMap, JsonNode } from './json-parse';
 import { quoted } from './json-parse';
 
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonList | JsonObject;
 export interface JsonObject {
   readonly [key: string]: JsonValue;
+}
+
+/**
+ * A list whose elements are made one by one, each time somebody goes through it. The tables of a large setup, as objects
+ * and all at the same time, would take many times the memory of the setup.
+ */
+export class JsonList<T = unknown> implements Iterable<T> {
+  constructor(private readonly make: () => Iterator<T>) {}
+
+  [Symbol.iterator](): Iterator<T> {
+    return this.make();
+  }
 }
 
 /** A decoded record of any structure. */

@@ -8,8 +8,9 @@ import type { Region } from './extents';
 import { gapWithin } from './extents';
 import type { Generation, Section } from './generation';
 import { usedDirectory } from './generation';
-import type { HeaderJudgement } from './judge';
-import { badRecordsOf, judgeHeader, sameGenerationHeader } from './judge';
+import type { HeaderJudgement } from './header';
+import { judgeHeader, sameGenerationHeader } from './header';
+import { badRecordsOf } from './judge';
 import type { DirectoryEntry, Header } from './layout';
 import {
   BLOCK_BYTES,

@@ -9,7 +9,7 @@ import { finding } from './findings';
 import { damagedIdentity } from './identity';
 import type { DeviceRecord, Header } from './layout';
 import { DEVICE, DEVICE_FAILED, DEVICE_RETIRED, SECTION, SECTOR_BYTES_BIG } from './layout';
-import type { CopyRef, CopyVerdict, JudgedSpare, Seat, Standing, Winner } from './model';
+import type { CopyRef, CopyVerdict, JudgedSpare, Seat, Standing, Unplaced, Winner } from './model';
 
 /** What the spares are held against. */
 export interface Yardstick {
@@ -137,13 +137,15 @@ export function splitFindings(
   return [finding('setup-split', { sides: [side, ...others].join('; ') })];
 }
 
-/** Findings about a spare as a whole. */
-export function seatFindings(seat: Seat, yardstick: Yardstick): Finding[] {
+/** Findings about a spare as a whole. `unplaced`: inputs without a seat, one of which may be the spare. */
+export function seatFindings(seat: Seat, yardstick: Yardstick, unplaced: readonly Unplaced[]): Finding[] {
   const found: Finding[] = [];
   const { header } = yardstick;
   const record = header === null ? undefined : yardstick.records?.[seat.index];
   if (seat.standing === 'absent') {
-    const known = record === undefined ? '' : ` (${describeRecord(record)})`;
+    const size = record === undefined ? '' : ` (${describeRecord(record)})`;
+    const maybe = unplaced.find(({ claims }) => claims?.uuid === seat.uuid);
+    const known = maybe === undefined ? size : `${size}, unless ${maybe.read.label} is it`;
     found.push(
       finding('spare-absent', { spare: String(seat.index), uuid: seat.uuid, known }, { spare: seat.index }),
     );

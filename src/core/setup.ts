@@ -7,7 +7,8 @@ import type { Region } from './extents';
 import { eventFindings, lineageFindings, stateFindings, timeFindings } from './aspects';
 import { copyVerdict } from './copies';
 import type { Finding } from './findings';
-import { compareFindings, finding, findingSpec } from './findings';
+import { compareFindings, finding } from './findings';
+import type { Identified } from './identity';
 import { identify, isEvidenceOf } from './identity';
 import type { Level, SlotJudgement } from './judge';
 import { judgeBeside, judgeSlot } from './judge';
@@ -16,6 +17,8 @@ import type { CopyRef, JudgedSpare, Seat, SetupDecision, SpareRead, Winner } fro
 import { rulesBroken } from './rules';
 import type { SalvageSource } from './salvage';
 import { absentCopies, seatFindings, seatsOf, splitFindings, yardstickOf } from './seats';
+import { unplacedInput } from './unplaced';
+import { refusalOf, verdictOf } from './verdict';
 
 /** What a decision is made from. */
 export interface SetupQuestion {
@@ -48,35 +51,23 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
   const winner = newer === null ? best : newer.winner;
   const unsupported = refusedBy(evidence, winner);
 
-  const findings: Finding[] = [];
-  for (const { spare, doubt } of identified) {
-    if (doubt.length > 1) {
-      const candidates = doubt.map((one) => `spare ${one.index} (${one.uuid})`).join(' or ');
-      findings.push(finding('spare-identity', { path: spare.read.label, candidates }));
-    }
-  }
   const yardstick = yardstickOf(winner, newer, best);
   const { seats, outsiders, duplicates } = seatsOf(setupUuid, spares, yardstick);
-  findings.push(...duplicates);
-  for (const spare of outsiders) {
-    if (spare.identity === null) continue;
-    const { index, uuid } = spare.identity;
-    findings.push(
-      finding('spare-not-member', { path: spare.read.label, spareIndex: String(index), spareUuid: uuid }),
-    );
-  }
+  const seated = new Set(seats.map((seat) => seat.spare?.read));
+  const unplaced = identified
+    .filter(({ spare, doubt }) => spare.identity === null && doubt.length === 0 && !seated.has(spare.read))
+    .map(({ spare }) => unplacedInput(setupUuid, spare, seats));
+  const findings = [...doubtFindings(identified), ...duplicates, ...outsiderFindings(outsiders)];
   const split = unsupported !== null ? [] : splitFindings(ordered, winner, seats, yardstick);
   const partial = newer !== null && newer.winner === null;
   if (unsupported !== null) findings.push(unsupported);
   else if (partial) findings.push(...partialFindings(newer, best));
-  else if (winner?.salvage) {
+  else if (winner === null) findings.push(finding('setup-lost', { why: 'no header is intact' }));
+  else if (winner.salvage !== null) {
     const sources = winner.salvage.sources.join(', ');
     findings.push(finding('setup-salvage', { sequence: String(winner.header.sequence), sources }));
   }
   findings.push(...split);
-  if (winner === null && !partial && unsupported === null) {
-    findings.push(finding('setup-lost', { why: 'no header is intact' }));
-  }
   if (winner !== null && level !== 'basic' && level !== 'integrity') {
     if (winner.generation !== null)
       findings.push(...rulesBroken(winner.generation, winner.contents ?? undefined));
@@ -88,7 +79,8 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
   }
 
   const known = winner ?? best;
-  const candidates = candidatesOf(ordered);
+  const whole = candidatesOf(ordered);
+  const candidates = newer?.recovered ? [newer.recovered, ...whole] : whole;
   const context = { setupUuid, winner, known, level, candidates };
   const told: Seat[] = seats.map((seat) => ({
     ...seat,
@@ -100,7 +92,7 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
             return copyVerdict({ spare, copyIndex, judgement }, seat, context);
           }),
   }));
-  findings.push(...told.flatMap((seat) => seatFindings(seat, yardstick)));
+  findings.push(...told.flatMap((seat) => seatFindings(seat, yardstick, unplaced)));
   findings.push(...told.flatMap((seat) => seat.copies.flatMap((copy) => copy.findings)));
   const highestSeen = evidence.reduce(
     (most, { header }) => (header.sequence > most ? header.sequence : most),
@@ -120,6 +112,7 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
     }),
     winner,
     seats: told,
+    unplaced,
     findings,
     candidates,
     // With several headers of the newest sequence, to accept the remains of one would be to choose a side unasked.
@@ -130,6 +123,25 @@ export function decideSetup(question: SetupQuestion): SetupDecision {
       refs.some(({ judgement }) => !isEvidenceOf(judgement.header, setupUuid)),
     refusal: refusalOf(findings, winner, unsupported),
   };
+}
+
+/** Inputs whose copies say as often that they are one spare as that they are another. */
+function doubtFindings(identified: readonly Identified[]): Finding[] {
+  return identified
+    .filter(({ doubt }) => doubt.length > 1)
+    .map(({ spare, doubt }) => {
+      const candidates = doubt.map((one) => `spare ${one.index} (${one.uuid})`).join(' or ');
+      return finding('spare-identity', { path: spare.read.label, candidates });
+    });
+}
+
+/** Inputs that know which spare they are, of which the setup does not know (any more). */
+function outsiderFindings(outsiders: readonly JudgedSpare[]): Finding[] {
+  return outsiders.flatMap(({ read, identity }) => {
+    if (identity === null) return [];
+    const fields = { path: read.label, spareIndex: String(identity.index), spareUuid: identity.uuid };
+    return [finding('spare-not-member', fields)];
+  });
 }
 
 /** Copies of this setup that lie on other setups' spares. */
@@ -147,10 +159,7 @@ function strayRefs(question: SetupQuestion): CopyRef[] {
 
 function salvageSources(refs: readonly CopyRef[], strays: readonly CopyRef[]): SalvageSource[] {
   return [
-    ...refs.map(({ spare, copyIndex, judgement }) => ({
-      name: `${spare.identity === null ? spare.read.label : `spare ${spare.identity.index}`} copy ${copyIndex}`,
-      region: judgement.region,
-    })),
+    ...refs.map((ref) => ({ name: placeName(ref), region: ref.judgement.region })),
     ...strays.map(({ spare, judgement }) => ({ name: spare.read.label, region: judgement.region })),
   ];
 }
@@ -165,47 +174,26 @@ function refusedBy(evidence: readonly Evidence[], winner: Winner | null): Findin
   return null;
 }
 
+/** The newest generation was not recovered in full: what is missing, and what there is instead. */
 function partialFindings(newer: NewerGeneration, best: Winner | null): Finding[] {
   const missing = newer.why ?? newer.report?.missing.join('; ') ?? 'nothing of it was found';
+  const header = newer.recovered?.places.find(({ spare }) => spare.identity !== null);
+  const between =
+    newer.recovered === null
+      ? ''
+      : `; sequence ${newer.recovered.generation.header.sequence} was recovered in full${header === undefined ? '' : ` (its header: ${placeName(header)})`}`;
   const older =
     best === null
       ? '; no older whole copy is left either'
-      : `; sequence ${best.header.sequence} is whole (spare ${best.header.spareIndex} copy ${best.header.copyIndex})`;
+      : `; sequence ${best.header.sequence} is whole (${placeName(best.from)})`;
   const recovered =
     newer.report?.sections.some((section) => section.bytes !== null && section.entry.length > 0) ?? false;
-  if (best === null && !recovered) return [finding('setup-lost', { why: missing })];
-  return [finding('setup-partial', { sequence: String(newer.sequence), missing, older })];
+  if (best === null && !recovered && between === '') return [finding('setup-lost', { why: missing })];
+  return [
+    finding('setup-partial', { sequence: String(newer.sequence), missing, older: `${between}${older}` }),
+  ];
 }
 
-/** Beside broken rules, what no repair can put right. */
-const INCONSISTENT = new Set<string>(['spare-duplicate', 'spare-identity', 'sequence-exhausted']);
-
-/** Findings that no permission makes writable. */
-const REFUSING = new Set<string>([...INCONSISTENT, 'setup-unsupported', 'feature-ro-compat']);
-
-function refusalOf(
-  findings: readonly Finding[],
-  winner: Winner | null,
-  unsupported: Finding | null,
-): string | null {
-  if (unsupported !== null) return 'a newer version of dm-remap wrote it';
-  if (winner !== null && winner.header.roCompat !== 0n) return 'it has features that only allow reading';
-  const broken = findings.find(
-    (one) => REFUSING.has(one.id) || (one.id.startsWith('rule-') && findingSpec(one.id).severity === 'error'),
-  );
-  return broken === undefined ? null : `of the finding ${broken.id}`;
-}
-
-function verdictOf(
-  findings: readonly Finding[],
-  facts: { winner: Winner | null; partial: boolean; split: boolean; unsupported: boolean },
-): SetupDecision['verdict'] {
-  const has = (test: (one: Finding) => boolean): boolean => findings.some(test);
-  if (facts.unsupported) return 'inconsistent';
-  if (has((one) => one.id === 'setup-lost')) return 'lost';
-  if (facts.split) return 'split';
-  if (facts.partial) return 'partial';
-  if (has((one) => one.id.startsWith('rule-') || INCONSISTENT.has(one.id))) return 'inconsistent';
-  if (facts.winner?.salvage) return 'salvageable';
-  return has((one) => findingSpec(one.id).severity === 'error') ? 'repairable' : 'clean';
+function placeName({ spare, copyIndex }: CopyRef): string {
+  return `${spare.identity === null ? spare.read.label : `spare ${spare.identity.index}`} copy ${copyIndex}`;
 }

@@ -14,26 +14,36 @@ import { byIdPath, linksTo, udevProperties } from './udev';
 /** Faults: those of opening for reading. */
 export function factsOf(path: string, system: SystemTree): DeviceFacts {
   const input = examine(path);
-  const stablePath = posix.resolve(path);
-  if (input.kind === 'image') {
-    return {
-      kind: 'image',
-      sizeBytes: input.fileSize,
-      logicalBlockSize: IMAGE_BLOCK_SIZE,
-      physicalBlockSize: IMAGE_BLOCK_SIZE,
-      wwn: null,
-      serial: null,
-      model: null,
-      stablePath,
-      partUuid: null,
-      zoned: false,
-      readOnly: !isWritable(path),
-    };
-  }
+  if (input.kind === 'image') return plainFacts(path, 'image', input.fileSize, IMAGE_BLOCK_SIZE);
   const device = blockDevice(system, input.number);
-  const known = device === null ? null : deviceFacts(device, stablePath, system);
+  const known = device === null ? null : deviceFacts(device, posix.resolve(path), system);
   if (known !== null) return known;
-  return withoutSysfs(path, stablePath, system);
+  // A container without /sys: the size is found by reading, the rest cannot be seen.
+  const handle = openForReading(path, system);
+  handle.close();
+  return plainFacts(path, 'block', handle.sizeBytes, handle.logicalBlockSize);
+}
+
+/** Where the system tells no more than these: no identifiers, nothing unusual. */
+function plainFacts(
+  path: string,
+  kind: DeviceFacts['kind'],
+  sizeBytes: bigint,
+  blockSize: number,
+): DeviceFacts {
+  return {
+    kind,
+    sizeBytes,
+    logicalBlockSize: blockSize,
+    physicalBlockSize: blockSize,
+    wwn: null,
+    serial: null,
+    model: null,
+    stablePath: posix.resolve(path),
+    partUuid: null,
+    zoned: false,
+    readOnly: !isWritable(path),
+  };
 }
 
 function isWritable(path: string): boolean {
@@ -43,25 +53,6 @@ function isWritable(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** A container without /sys: the size is found by reading, the rest cannot be seen. */
-function withoutSysfs(path: string, stablePath: string, system: SystemTree): DeviceFacts {
-  const handle = openForReading(path, system);
-  handle.close();
-  return {
-    kind: 'block',
-    sizeBytes: handle.sizeBytes,
-    logicalBlockSize: handle.logicalBlockSize,
-    physicalBlockSize: handle.logicalBlockSize,
-    wwn: null,
-    serial: null,
-    model: null,
-    stablePath,
-    partUuid: null,
-    zoned: false,
-    readOnly: !isWritable(path),
-  };
 }
 
 /** The facts of a block device as sysfs and udev tell them; null if sysfs does not know its size. */

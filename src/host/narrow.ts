@@ -2,6 +2,7 @@
 // Reading around bad blocks: a request that fails is halved until the bad blocks stand alone, so that one bad sector
 // costs one sector and not the copy around it. The system call comes from outside; nothing is opened here.
 import type { Extent } from '../core/extents';
+import { takeBuffer } from '../source/buffers';
 import { clipAtEnd } from '../source/cover';
 import { errnoName, errnoText } from './errno';
 
@@ -51,7 +52,7 @@ class Narrowing {
     private readonly offset: bigint,
     private readonly length: number,
   ) {
-    this.bytes = new Uint8Array(length);
+    this.bytes = takeBuffer(length);
     this.unit = Math.max(PAGE_BYTES, medium.blockSize);
   }
 

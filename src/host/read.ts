@@ -6,12 +6,12 @@ import { Fault } from '../core/faults';
 import type { ReadHandle } from './host';
 import { blockDevice, queueNumber, sizeOf } from './block';
 import { countForCrc } from './crc';
-import { DirectReader } from './direct';
 import { errnoName } from './errno';
 import { examine, openExamined } from './input';
 import type { Input } from './input';
 import { readExtents } from './narrow';
 import type { Medium, Pread } from './narrow';
+import { Opened } from './opened';
 import type { SystemTree } from './system';
 
 /** An image says nothing of block sizes; 512 is the unit of the format. */
@@ -105,50 +105,30 @@ export function preadOf(fd: number): Pread {
   };
 }
 
-class Reader implements ReadHandle {
-  readonly path: string;
+class Reader extends Opened implements ReadHandle {
   readonly kind: 'image' | 'block';
   readonly identity: string;
-  readonly logicalBlockSize: number;
   private readonly medium: Medium;
-  /** undefined: not yet tried. */
-  private direct: DirectReader | null | undefined;
-  private closed = false;
 
   constructor(
-    private readonly fd: number,
+    fd: number,
     input: Input,
-    readonly sizeBytes: bigint,
-    blockSize: number,
+    sizeBytes: bigint,
+    readonly logicalBlockSize: number,
   ) {
-    this.path = input.path;
+    super(fd, input, sizeBytes, logicalBlockSize);
     this.kind = input.kind;
     this.identity = input.identity;
-    this.logicalBlockSize = blockSize;
     const pread = preadOf(fd);
-    const medium = { sizeBytes, blockSize, pread };
-    this.medium = input.kind === 'block' ? { ...medium, preadBlock: this.preadBlock(pread) } : medium;
+    const medium = { sizeBytes, blockSize: logicalBlockSize, pread };
+    const preadBlock: Pread = (target, position) =>
+      this.readDirectly(target, position) ?? pread(target, position);
+    this.medium = input.kind === 'block' ? { ...medium, preadBlock } : medium;
   }
 
   readAt(offset: bigint, length: number): Extent[] {
-    // A closed descriptor's number may be another file's by now: reading it would show that file as this one.
-    if (this.closed) throw new Error(`${this.path} was closed`);
+    this.refuseWhenClosed();
     countForCrc(length);
     return readExtents(this.medium, offset, length);
-  }
-
-  close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.direct?.close();
-    closeSync(this.fd);
-  }
-
-  private preadBlock(pread: Pread): Pread {
-    return (target, position) => {
-      if (this.direct === undefined) this.direct = DirectReader.open(this.fd, this.logicalBlockSize);
-      const got = this.direct?.read(target, position) ?? null;
-      return got ?? pread(target, position);
-    };
   }
 }

@@ -4,11 +4,11 @@ import { closeSync, constants, fsyncSync, readSync, writeSync } from 'node:fs';
 import { Fault } from '../core/faults';
 import type { WriteHandle } from './host';
 import { blockDevice, isReadOnly } from './block';
-import { DirectReader } from './direct';
 import { errnoName, errnoText } from './errno';
 import { examine, openExamined } from './input';
 import type { Input } from './input';
 import { standingUsesOf, usesOf, writersOf } from './inuse';
+import { Opened } from './opened';
 import { measure } from './read';
 import type { SystemTree } from './system';
 
@@ -48,21 +48,9 @@ function refuseIfUsed({ path }: Input, uses: readonly string[]): void {
   if (uses.length > 0) throw new Fault('IN_USE', { path, reason: uses.join('; ') });
 }
 
-class Writer implements WriteHandle {
-  readonly path: string;
-  private readonly alignment: number;
-  /** undefined: not yet tried; null: refused here, reads go through the page cache. */
-  private direct: DirectReader | null | undefined;
-  private closed = false;
-
-  constructor(
-    private readonly fd: number,
-    input: Input,
-    readonly sizeBytes: bigint,
-    blockSize: number,
-  ) {
-    this.path = input.path;
-    this.alignment = input.kind === 'block' ? blockSize : FILE_ALIGNMENT;
+class Writer extends Opened implements WriteHandle {
+  constructor(fd: number, input: Input, sizeBytes: bigint, blockSize: number) {
+    super(fd, input, sizeBytes, input.kind === 'block' ? blockSize : FILE_ALIGNMENT);
   }
 
   readAt(offset: bigint, length: number): Uint8Array {
@@ -112,30 +100,13 @@ class Writer implements WriteHandle {
     }
   }
 
-  close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.direct?.close();
-    closeSync(this.fd);
-  }
-
   /** From the medium where the system can be made to: the page cache would only repeat what we wrote into it. */
   private readSome(target: Uint8Array, position: bigint): number {
-    if (this.direct === undefined) this.direct = DirectReader.open(this.fd, this.alignment);
-    const got = this.direct?.read(target, position) ?? null;
-    if (got !== null) return got;
-    this.direct?.close();
-    this.direct = null;
-    return readSync(this.fd, target, 0, target.length, position);
+    return this.readDirectly(target, position) ?? readSync(this.fd, target, 0, target.length, position);
   }
 
   private contains(offset: bigint, length: number): boolean {
     return offset >= 0n && offset + BigInt(length) <= this.sizeBytes;
-  }
-
-  /** A closed descriptor's number may be another file's by now, and a write would land in that one. */
-  private refuseWhenClosed(): void {
-    if (this.closed) throw new Error(`${this.path} was closed`);
   }
 }
 

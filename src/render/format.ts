@@ -5,17 +5,14 @@ import { forTerminal } from '../core/escape';
 import type { RemapEntry } from '../core/layout';
 import { COPY_COUNT, ENTRY_DATA_LOST, REMAP_REASON } from '../core/layout';
 import { shellWord } from '../core/paths';
+import type { Tool } from '../core/tool';
 import type { FormatResult, FormatSpare } from '../commands/format';
 import type { FormatInput } from '../commands/format-survey';
-import type { Style } from './style';
+import type { Style, TextOptions } from './style';
 import { tableText } from './table';
+import { wrap } from './wrap';
 
 export const FORMAT_SCHEMA = 'dmremap.format/1';
-
-interface Tool {
-  readonly name: string;
-  readonly version: string;
-}
 
 /** The document of a run that succeeded; one that did not has the common form with an error. */
 export function formatDocument(result: FormatResult, tool: Tool): unknown {
@@ -79,21 +76,19 @@ function lostSectors(entries: readonly RemapEntry[]): bigint {
 const ENTRIES_SHOWN = 20;
 
 /** The text for stdout. Warnings are said on stderr besides. */
-export function formatText(
-  result: FormatResult,
-  style: Style,
-  options: { readonly columns: number; readonly verbose: number },
-): string {
+export function formatText(result: FormatResult, style: Style, options: TextOptions): string {
   const planned = result.status === 'would-make';
   const { columns } = options;
   const name = forTerminal(result.name);
   const copies = result.spares.length * COPY_COUNT;
+  const verb = planned ? 'Would make' : 'Made';
+  const made = `${verb} the setup ${name} (${result.setupUuid ?? 'uuid to be chosen at random'}):`;
   const parts = [
-    `${planned ? style.bold('Would make') : style.green('Made')} the setup ${name} (${result.setupUuid ?? 'uuid to be chosen at random'}):\n`,
+    prose(made, columns).replace(verb, (planned ? style.bold : style.green)(verb)),
     `${result.geometry.mainDataSectors} sectors, ${copies} copies of the metadata, remap unit of ${sectorsText(BigInt(result.geometry.remapUnit))}.\n\n`,
     deviceTable(result, style, columns),
     lossText(result, style, options),
-    ...result.spares.map((spare, index) => overwriteText(spare, index, planned)),
+    ...result.spares.map((spare, index) => overwriteText(spare, index, planned, columns)),
   ];
   if (planned || options.verbose > 0) parts.push(writesText(result, style, columns));
   parts.push('\n', nextText(result, planned));
@@ -107,10 +102,10 @@ function sectorsText(sectors: bigint): string {
 function deviceTable(result: FormatResult, style: Style, columns: number): string {
   const row = (role: string, { path, facts }: FormatInput, data: string): string[] => [
     role,
-    path,
     String(facts.sizeBytes / 512n),
     `${facts.logicalBlockSize}/${facts.physicalBlockSize}`,
     data,
+    path,
   ];
   const rows = [
     row('main', result.main, `0 + ${result.geometry.mainDataSectors}`),
@@ -118,22 +113,20 @@ function deviceTable(result: FormatResult, style: Style, columns: number): strin
       row(`spare ${i}`, spare.input, `${spare.dataStart} + ${spare.dataSectors}`),
     ),
   ];
-  return tableText(['device', 'path', 'sectors', 'blocks', 'data at + sectors'], rows, {
+  return tableText(['device', 'sectors', 'blocks', 'data at + sectors', 'path'], rows, {
     columns,
     paintHead: style.bold,
-    right: [2],
+    right: [1],
     indent: 2,
   });
 }
 
-function lossText(
-  { entries, spares, status }: FormatResult,
-  style: Style,
-  options: { readonly columns: number; readonly verbose: number },
-): string {
+function lossText({ entries, spares, status }: FormatResult, style: Style, options: TextOptions): string {
   const room = spares.reduce((sum, spare) => sum + spare.dataSectors - spare.usedSectors, 0n);
   if (entries.length === 0) return `\nRoom for remaps: ${sectorsText(room)}.\n`;
-  const text = `\n${sectorsText(lostSectors(entries))} of main in ${entries.length} ${entries.length === 1 ? 'entry' : 'entries'} are lost from the start; room for more remaps: ${sectorsText(room)}.\n`;
+  const lost = lostSectors(entries);
+  const places = entries.length === 1 ? '1 entry' : `${entries.length} entries`;
+  const text = `\n${sectorsText(lost)} of main in ${places} ${lost === 1n ? 'is' : 'are'} lost from the start.\nRoom for more remaps: ${sectorsText(room)}.\n`;
   if (status === 'made' && options.verbose === 0) return text;
   const shown = options.verbose > 0 ? entries : entries.slice(0, ENTRIES_SHOWN);
   const rows = shown.map((entry) => [
@@ -153,22 +146,31 @@ function lossText(
 }
 
 /** What is gone from a spare by it. */
-function overwriteText({ content, overwrittenBytes }: FormatSpare, index: number, planned: boolean): string {
+function overwriteText(
+  { content, overwrittenBytes }: FormatSpare,
+  index: number,
+  planned: boolean,
+  columns: number,
+): string {
   const verb = planned ? 'would be overwritten' : 'overwritten';
-  const lines = content.recognised.map((what) => `spare ${index}: ${forTerminal(what)}: ${verb}\n`);
-  if (lines.length === 0 && overwrittenBytes > 0n) {
-    lines.push(
-      `spare ${index}: ${overwrittenBytes} bytes that were not all zero, and not recognised as anything: ${verb}\n`,
-    );
-  }
-  return lines.join('');
+  const found = content.recognised.map(forTerminal);
+  if (found.length === 0 && overwrittenBytes > 0n)
+    found.push(`${overwrittenBytes} bytes that were not all zero, and not recognised as anything`);
+  return found.map((what) => prose(`spare ${index}: ${what}: ${verb}`, columns)).join('');
+}
+
+/** A sentence, in as many lines as it takes. */
+function prose(text: string, columns: number): string {
+  return wrap(text, columns, 0)
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 function writesText(result: FormatResult, style: Style, columns: number): string {
   if (result.writes.length === 0) return '\nNothing has to be written: all of it is there already.\n';
-  const rows = result.writes.map((one) => [one.path, String(one.offset), String(one.length), one.group]);
-  const head = ['path', 'byte', 'length', 'part'];
-  const table = tableText(head, rows, { columns, paintHead: style.bold, right: [1, 2], indent: 2 });
+  const rows = result.writes.map((one) => [String(one.offset), String(one.length), one.group, one.path]);
+  const head = ['byte', 'length', 'part', 'path'];
+  const table = tableText(head, rows, { columns, paintHead: style.bold, right: [0, 1], indent: 2 });
   return `\nWrites, in this order:\n${table}`;
 }
 

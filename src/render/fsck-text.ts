@@ -5,10 +5,12 @@ import type { FsckSummary, SetupReport } from '../commands/fsck';
 import { forTerminal } from '../core/escape';
 import type { Finding, FindingId, RepairNeeds } from '../core/findings';
 import { findingMessage, findingSpec } from '../core/findings';
+import { contentsOf } from '../core/generation';
 import type { Level } from '../core/judge';
 import { SLOT_SECTORS } from '../core/layout';
-import type { CopyVerdict, Seat } from '../core/model';
+import type { Candidate, CopyVerdict, Seat, SetupDecision, Verdict } from '../core/model';
 import { shellWord } from '../core/paths';
+import { namesOfSide } from '../core/sides';
 import { isoUtc } from '../core/time';
 import type { Style } from './style';
 import { wrap } from './wrap';
@@ -22,8 +24,9 @@ export interface FsckTextOptions {
   readonly level: Level;
   /** Questions follow: then there is no need to say what to type next. */
   readonly asking: boolean;
-  /** The inputs as given, for the next command. */
+  /** The inputs as given, and the options that say where things are, for the next command. */
   readonly inputs: readonly string[];
+  readonly carried: readonly string[];
 }
 
 /** One setup. */
@@ -52,7 +55,8 @@ export function outcomeText(report: SetupReport, options: FsckTextOptions): stri
   return lines.map((line) => `${line}\n`).join('');
 }
 
-const VERDICT_SAYS: Readonly<Record<SetupReport['verdict'], string>> = {
+/** The second line of every report; README.md has the same words, with what to do. */
+export const VERDICT_SAYS: Readonly<Record<Verdict, string>> = {
   clean: 'clean',
   repairable: 'damaged, can be repaired without loss',
   repaired: 'repaired',
@@ -63,7 +67,7 @@ const VERDICT_SAYS: Readonly<Record<SetupReport['verdict'], string>> = {
   lost: 'lost: nothing can be recovered from these inputs',
 };
 
-function headline(report: SetupReport, { style, level }: FsckTextOptions): string {
+function headline(report: SetupReport, { style, columns, level }: FsckTextOptions): string {
   const { decision } = report.examined;
   const paint = report.verdict === 'clean' || report.verdict === 'repaired' ? style.green : style.red;
   const name = report.name === '' ? 'Setup' : `Setup ${forTerminal(report.name)}`;
@@ -75,8 +79,9 @@ function headline(report: SetupReport, { style, level }: FsckTextOptions): strin
           copiesLine(decision.seats),
         ]
       : [];
+  const beside = name.length + 2 + decision.setupUuid.length <= columns;
   return [
-    `${style.bold(name)}  ${decision.setupUuid}`,
+    `${style.bold(name)}${beside ? '' : '\n'}  ${decision.setupUuid}`,
     `  ${[paint(VERDICT_SAYS[report.verdict]), ...facts].join(', ')}`,
   ].join('\n');
 }
@@ -107,10 +112,15 @@ function generationLines(report: SetupReport): string[] {
 
 function seatLines(report: SetupReport, seat: Seat, options: FsckTextOptions): string[] {
   const located = report.examined.locate(seat);
-  if (located === null) return [`  spare ${seat.index}  not given`];
+  if (located === null) return [`  spare ${seat.index}  ${absenceText(report.examined.decision)}`];
   const lines = [`  spare ${seat.index}  ${forTerminal(located.label)}`];
   for (const copy of seat.copies) lines.push(copyLine(copy, options));
   return lines;
+}
+
+/** Of a spare without an input: one that has no place may be just that spare. */
+export function absenceText({ unplaced }: SetupDecision): string {
+  return unplaced.length === 0 ? 'not given' : 'not recognised';
 }
 
 function copyLine(copy: CopyVerdict, { style }: FsckTextOptions): string {
@@ -209,19 +219,46 @@ const NEEDS_SAYS: Readonly<Record<RepairNeeds, string>> = {
 
 /** What to type next. */
 function nextLines(report: SetupReport, options: FsckTextOptions): string[] {
-  if (report.refusal !== null) return wrap(`Not repaired: ${report.refusal}.`, options.columns, 2);
+  const choices = report.choices.flatMap((side) => choiceLines(side, options));
+  if (report.refusal !== null) {
+    const lines = wrap(`Not repaired: ${report.refusal}.`, options.columns, 2);
+    return choices.length === 0 ? lines : [...lines, '  What to type next:', ...choices];
+  }
   if (report.errorsLeft.length === 0 || report.outcome?.fault) return [];
-  const words =
-    options.inputs.length > 4 ? ['INPUT...'] : options.inputs.map((path) => forTerminal(shellWord(path)));
-  const command = (flags: string): string => `    dmremap-fsck ${flags} ${words.join(' ')}`;
   const needed = new Set<RepairNeeds>(report.withheld);
   if (options.mode === 'check') for (const one of report.needs) needed.add(one);
+  // What can be chosen is told side by side, where that is known.
+  if (choices.length > 0) needed.delete('choose');
   const flags = (['preen', 'yes', 'choose', 'accept-partial', 'force'] as const).filter((one) =>
     needed.has(one),
   );
-  if (flags.length === 0)
-    return ['  What to type next:', `    dmremap-fsck --explain ${report.errorsLeft[0]?.id ?? ''}`];
-  return ['  What to type next:', ...flags.map((flag) => command(NEEDS_SAYS[flag]))];
+  const commands = [...flags.map((flag) => commandLine(NEEDS_SAYS[flag], options)), ...choices];
+  if (commands.length === 0) commands.push(`    dmremap-fsck --explain ${report.errorsLeft[0]?.id ?? ''}`);
+  return ['  What to type next:', ...commands];
+}
+
+/** However long: a command that is to be typed is never broken. */
+function commandLine(flags: string, { inputs, carried }: FsckTextOptions): string {
+  const typed = (words: readonly string[]): string[] => words.map((word) => forTerminal(shellWord(word)));
+  const words = [...typed(carried), ...(inputs.length > 4 ? ['INPUT...'] : typed(inputs))];
+  return `    dmremap-fsck ${flags} ${words.join(' ')}`;
+}
+
+/** A generation that can be chosen: what is known of it, where it lies, and the command that goes on with it. */
+function choiceLines(side: Candidate, options: FsckTextOptions): string[] {
+  const { header } = side.generation;
+  const names = namesOfSide(side);
+  const [first] = names;
+  if (first === undefined) return [];
+  const spares = [...new Set(names.map(({ spare }) => spare))].map((index) => {
+    const copies = names.filter(({ spare }) => spare === index).map(({ copy }) => copy);
+    return `spare ${index} ${copies.length === 1 ? 'copy' : 'copies'} ${copies.join(', ')}`;
+  });
+  const remaps = plural(contentsOf(side.generation).remaps.length, 'remap');
+  const how = side.salvage === null ? '' : ', recovered in full';
+  const what = `to go on with sequence ${header.sequence}, written ${isoUtc(header.writtenNs)}, ${remaps}${how} (${spares.join('; ')}):`;
+  const flags = `-y --choose ${first.spare}:${first.copy}`;
+  return [...wrap(what, options.columns, 4), `  ${commandLine(flags, options)}`];
 }
 
 function plural(count: number, what: string): string {

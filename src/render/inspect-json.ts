@@ -8,6 +8,7 @@ import { contentsJson } from '../core/describe';
 import { remapTotals } from '../core/totals';
 import type { SlotDifferences } from '../core/differences';
 import { SLOT_SECTORS } from '../core/layout';
+import { JsonList } from '../core/record-json';
 import { findingJson, winnerJson } from './fsck-json';
 import { RawJson } from './json';
 
@@ -19,7 +20,7 @@ export interface InspectJsonOptions {
   readonly hex: boolean;
 }
 
-/** One element of `setups`. */
+/** One element of `setups`. What is large in it is made while it is written: it holds on to the setup until then. */
 export function inspectedJson(
   setup: InspectedSetup,
   differences: { readonly a: string; readonly b: string; readonly found: SlotDifferences } | null,
@@ -43,17 +44,17 @@ export function inspectedJson(
       uuid: spare.uuid,
       path: spare.located?.path ?? null,
       label: spare.located?.label ?? null,
-      copies: spare.slots
-        .filter((slot) => options.copy === null || slot.copyIndex === options.copy)
-        .map((slot) => copyJson(slot, options)),
+      copies: new JsonList(() => copiesJson(spare.slots, options)),
     })),
     findings: setup.findings.map(findingJson),
     differences: differences === null ? null : differencesJson(differences),
   };
 }
 
-/** Of a copy in a spare in a setup: made to text at once, or forty full tables would be objects at the same time. */
-const CONTENTS_DEPTH = 7;
+function* copiesJson(slots: readonly InspectedSlot[], options: InspectJsonOptions): Generator {
+  for (const slot of slots)
+    if (options.copy === null || slot.copyIndex === options.copy) yield copyJson(slot, options);
+}
 
 function copyJson(slot: InspectedSlot, options: InspectJsonOptions): unknown {
   const { verdict, judgement } = slot;
@@ -73,9 +74,8 @@ function copyJson(slot: InspectedSlot, options: InspectJsonOptions): unknown {
       end: String(end),
       reason,
     })),
-    contents:
-      options.copy === null ? undefined : RawJson.of(contentsJson(contentsOfSlot(slot)), CONTENTS_DEPTH),
-    hex: options.hex ? slotHex(slot.region) : undefined,
+    contents: options.copy === null ? undefined : contentsJson(contentsOfSlot(slot)),
+    hex: options.hex ? RawJson.plainString(() => slotHex(slot.region)) : undefined,
   };
 }
 
@@ -89,7 +89,7 @@ function differencesJson({ a, b, found }: { a: string; b: string; found: SlotDif
   };
 }
 
-/** The whole document; `setups` are the elements in order (RawJson, so that they need not stay objects). */
+/** The whole document; `setups` are the elements in order. */
 export function inspectDocument(
   scan: ScanResult,
   setups: readonly unknown[],

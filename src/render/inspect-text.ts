@@ -14,6 +14,7 @@ import {
   eventListing,
   headerRows,
   healthRows,
+  knownAs,
   recordRows,
   remapListing,
   sectorsText,
@@ -23,7 +24,7 @@ import {
 import type { Difference, SlotDifferences } from '../core/differences';
 import { forTerminal } from '../core/escape';
 import { DEVICE, SECTION_NAME, SLOT_SECTORS } from '../core/layout';
-import { findingLines } from './fsck-text';
+import { absenceText, findingLines } from './fsck-text';
 import type { Style } from './style';
 import type { Cell } from './table';
 import { tableText } from './table';
@@ -91,7 +92,7 @@ export function spareName(spare: InspectedSpare): string {
 function copiesTable(setup: InspectedSetup, { style, columns }: InspectTextOptions): string {
   const rows: Cell[][] = setup.spares.flatMap((spare) =>
     spare.slots.length === 0
-      ? [[spareName(spare), '-', '-', { text: 'not given', paint: style.dim }, '-', '-']]
+      ? [[spareName(spare), '-', '-', { text: absenceText(setup.decision), paint: style.dim }, '-', '-']]
       : spare.slots.map((slot) => copyRow(spare, slot, style)),
   );
   const places = setup.spares
@@ -152,10 +153,11 @@ function headerState({ judgement }: InspectedSlot): string {
   return state === 'unread' ? 'not read' : 'behind the end of the input';
 }
 
-/** 'spare 0 copy 3, /dev/sdb': the heading of anything about one slot. */
+/** 'spare 0 copy 3, sector 4096, /dev/sdb': the heading of anything about one slot. */
 export function slotTitle(spare: InspectedSpare, slot: InspectedSlot, style: Style): string {
   const where = forTerminal(spare.located?.label ?? '');
-  return `${style.bold(`${spareName(spare)} copy ${slot.copyIndex}`)}, ${where}, sector ${SLOT_SECTORS[slot.copyIndex] ?? 0n}\n`;
+  const sector = SLOT_SECTORS[slot.copyIndex] ?? 0n;
+  return `${style.bold(`${spareName(spare)} copy ${slot.copyIndex}`)}, sector ${sector}, ${where}\n`;
 }
 
 /** The contents of a generation or of a slot, as much of them as is asked for. */
@@ -185,6 +187,7 @@ function title(text: string, { style }: InspectTextOptions): string {
 
 function* devicesText({ devices }: FoundContents, options: InspectTextOptions): Generator<string> {
   yield title('Devices', options);
+  for (const device of devices) yield `  ${deviceName(device)}: ${forTerminal(knownAs(device))}\n`;
   yield* listingText(deviceListing(devices), options);
   if (!options.selection.devices) return;
   for (const device of devices) {
@@ -248,7 +251,13 @@ export function* differencesText(
     const rows = found.fields
       .filter((one) => one.section === section)
       .map((one) => differenceRow(one, style));
-    yield tableText([section, a, b], rows, { columns, paintHead: style.bold, indent: 2 });
+    // Values that can't be broken and do not fit beside each other (uuids, hashes, paths) stand beneath each other.
+    const name = Math.max(...rows.map(([cell = '']) => textOfCell(cell).length));
+    const room = Math.floor((columns - 2 - name - 2 * 2) / 2);
+    const long = rows.filter((row) => row.slice(1).some((value) => longestWord(value) > room));
+    const short = rows.filter((row) => !long.includes(row));
+    yield tableText([section, a, b], short, { columns, paintHead: style.bold, indent: 2 });
+    yield* long.map((row) => beneathText(row, [a, b], style));
   }
   for (const { where, start, end } of found.ranges)
     yield `  ${forTerminal(where)}: bytes ${start} to ${end} differ\n`;
@@ -256,6 +265,28 @@ export function* differencesText(
     yield style.dim('  (copy) these fields are different in every copy of a generation') + '\n';
   }
   if (found.omitted > 0) yield `  ${found.omitted} more differences are not listed\n`;
+}
+
+const textOfCell = (cell: Cell): string => forTerminal(typeof cell === 'string' ? cell : cell.text);
+
+function longestWord(cell: Cell): number {
+  return Math.max(
+    ...textOfCell(cell)
+      .split(' ')
+      .map((word) => word.length),
+  );
+}
+
+/** A row as three lines: its name, and each value after the copy that has it. */
+function beneathText(
+  [name = '', ...values]: readonly Cell[],
+  copies: readonly string[],
+  style: Style,
+): string {
+  const shown = (cell: Cell): string =>
+    typeof cell === 'string' ? textOfCell(cell) : cell.paint(textOfCell(cell));
+  const lines = values.map((value, i) => `    ${style.dim(forTerminal(copies[i] ?? ''))}  ${shown(value)}`);
+  return [`  ${shown(name)}`, ...lines].map((line) => `${line}\n`).join('');
 }
 
 function differenceRow({ path, a, b, perCopy }: Difference, style: Style): Cell[] {

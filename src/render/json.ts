@@ -1,22 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How every JSON document of the toolkit is written: sorted keys, two spaces, the same bytes for the same value. What
 // the documents contain is decided elsewhere.
+import { JsonList } from '../core/record-json';
+
+/** Characters that are made to bytes at once. */
+const CHUNK = 65_536;
 
 /**
  * Text that is JSON already, to be put into a document as it stands. A run over thousands of inputs keeps each
- * finished setup as one string instead of a tree of objects, which would not fit the memory it is allowed.
+ * finished setup as text instead of a tree of objects, which would not fit the memory it is allowed.
  */
 export class RawJson {
-  /** Bytes and not a string: what was put together from many small strings stays a tree of them, many times its size. */
-  private constructor(private readonly bytes: Buffer) {}
+  /** @param pieces The text, in pieces, each time it is asked for. */
+  constructor(readonly pieces: () => Iterable<string>) {}
 
   get text(): string {
-    return this.bytes.toString('utf8');
+    return [...this.pieces()].join('');
   }
 
   /** `value` as it will look `depth` levels deep in a document: 2 for an element of an array in the top object. */
   static of(value: unknown, depth: number): RawJson {
-    return new RawJson(Buffer.from(textOf(value, depth), 'utf8'));
+    // Bytes and not strings: what was put together from many small ones stays a tree of them, many times its size.
+    const chunks: Buffer[] = [];
+    let text = '';
+    for (const piece of piecesOf(value, depth)) {
+      text += piece;
+      if (text.length < CHUNK) continue;
+      chunks.push(Buffer.from(text, 'utf8'));
+      text = '';
+    }
+    if (text !== '') chunks.push(Buffer.from(text, 'utf8'));
+    return new RawJson(function* () {
+      for (const chunk of chunks) yield chunk.toString('utf8');
+    });
+  }
+
+  /** A string that comes in pieces, none of which has a character that JSON must escape. */
+  static plainString(pieces: () => Iterable<string>): RawJson {
+    return new RawJson(function* () {
+      yield '"';
+      yield* pieces();
+      yield '"';
+    });
   }
 }
 
@@ -25,33 +50,63 @@ export function jsonText(value: unknown): string {
   return `${textOf(value, 0)}\n`;
 }
 
-/**
- * The same document in pieces, for one too large to be joined in memory: the members of the top object, and of those
- * that are lists each element.
- */
+/** The same document in pieces, for one too large to be joined in memory, or to be held as objects (JsonList). */
 export function* jsonPieces(value: unknown): Generator<string> {
-  if (!isPlainObject(value)) {
-    yield jsonText(value);
-    return;
-  }
-  let before = '{\n';
-  for (const [key, member] of sortedMembers(value)) {
-    yield `${before}${indent(1)}${quoted(key)}: `;
-    if (Array.isArray(member) && member.length > 0) {
-      let first = true;
-      for (const item of member) {
-        yield `${first ? '[' : ','}\n${indent(2)}${textOf(item, 2)}`;
-        first = false;
-      }
-      yield `\n${indent(1)}]`;
-    } else yield textOf(member, 1);
-    before = ',\n';
-  }
-  yield before === '{\n' ? '{}\n' : '\n}\n';
+  yield* piecesOf(value, 0);
+  yield '\n';
 }
 
-function isPlainObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof RawJson);
+/** The text of `value` in pieces: the elements of each JsonList one by one, and all that is nowhere in one at once. */
+function* piecesOf(value: unknown, depth: number): Generator<string> {
+  if (value instanceof RawJson) {
+    yield* value.pieces();
+    return;
+  }
+  if (!isSplit(value, depth)) {
+    yield textOf(value, depth);
+    return;
+  }
+  const list = isList(value);
+  let text = list ? '[' : '{';
+  let before = '\n';
+  for (const [key, member] of membersOf(value)) {
+    text += `${before}${indent(depth + 1)}${key === null ? '' : `${quoted(key)}: `}`;
+    before = ',\n';
+    if (isSplit(member, depth + 1)) {
+      yield text;
+      yield* piecesOf(member, depth + 1);
+      text = '';
+    } else {
+      text += textOf(member, depth + 1);
+      if (text.length < PIECE) continue;
+      yield text;
+      text = '';
+    }
+  }
+  yield `${text}${before === '\n' ? '' : `\n${indent(depth)}`}${list ? ']' : '}'}`;
+}
+
+/** Characters that are handed on at once; less only costs time. */
+const PIECE = 4096;
+
+/** Levels of a document that are always written piece by piece: its members, and of those that are lists the elements. */
+const SPLIT_LEVELS = 2;
+
+/** Whether a value is written piece by piece. */
+function isSplit(value: unknown, depth: number): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  if (depth < SPLIT_LEVELS || value instanceof RawJson || value instanceof JsonList) return true;
+  return Object.values(value).some((member) => isSplit(member, depth + 1));
+}
+
+function isList(value: object): value is Iterable<unknown> {
+  return Array.isArray(value) || value instanceof JsonList;
+}
+
+/** With their keys, or null for the elements of a list. */
+function* membersOf(value: object): Generator<readonly [string | null, unknown]> {
+  if (isList(value)) for (const item of value) yield [null, item];
+  else yield* sortedMembers(value);
 }
 
 /** By code unit, never by locale: the order must not depend on where the program runs. */
@@ -64,7 +119,7 @@ function sortedMembers(object: object): [string, unknown][] {
 function textOf(value: unknown, depth: number): string {
   if (value instanceof RawJson) return value.text;
   if (typeof value !== 'object' || value === null) return scalar(value);
-  const list = Array.isArray(value);
+  const list = isList(value);
   let out = '';
   if (list) for (const item of value) out += `,\n${indent(depth + 1)}${textOf(item, depth + 1)}`;
   else {

@@ -6,16 +6,13 @@ import { forTerminal } from '../core/escape';
 import { findingSpec } from '../core/findings';
 import { SECTOR_BYTES_BIG } from '../core/layout';
 import { shellWord } from '../core/paths';
+import type { Tool } from '../core/tool';
+import { failedJson, faultJson } from './fault';
 import { findingLines } from './fsck-text';
 import { findingJson } from './fsck-json';
-import type { Style } from './style';
+import type { Style, TextOptions } from './style';
 
 export const RESTORE_SCHEMA = 'dmremap.restore/1';
-
-interface Tool {
-  readonly name: string;
-  readonly version: string;
-}
 
 /** The document of a run that got as far as reading the dump. */
 export function restoreDocument(result: RestoreResult, tool: Tool): unknown {
@@ -41,9 +38,9 @@ export function restoreDocument(result: RestoreResult, tool: Tool): unknown {
     problems: result.problems,
     overridden: result.overridden,
     findings: result.findings.map(findingJson),
-    failed: result.failed.map(({ group, fault: one }) => ({ group, message: one.sentence })),
+    failed: failedJson(result.failed),
     undo: result.undo,
-    error: fault === null ? null : { ...fault.toJSON(), message: fault.sentence, hint: fault.hint ?? null },
+    error: fault === null ? null : faultJson(fault),
   };
 }
 
@@ -79,11 +76,7 @@ const SAYS: Readonly<Record<RestoreResult['status'], string>> = {
 };
 
 /** The text for stdout; why something was refused or failed is said on stderr. */
-export function restoreText(
-  result: RestoreResult,
-  style: Style,
-  options: { readonly columns: number; readonly verbose: number },
-): string {
+export function restoreText(result: RestoreResult, style: Style, options: TextOptions): string {
   const { setup, status } = result;
   const lines: string[] = [];
   if (setup !== null) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Colours, by chalk, for those renderers that may use them. Whether they may is decided in src/cli/run.ts.
+// Colours, by chalk, for those renderers that may use them, and what else a text goes by. Whether they may is decided in
+// src/cli/run.ts.
 import type { Chalk } from 'chalk';
 
 /** Each function returns its text unchanged when colours are off. */
@@ -9,6 +10,14 @@ export interface Style {
   readonly red: (text: string) => string;
   readonly yellow: (text: string) => string;
   readonly green: (text: string) => string;
+}
+
+/** What a text for a person goes by, apart from its style. CliIo is one. */
+export interface TextOptions {
+  /** Width of the lines. */
+  readonly columns: number;
+  /** How often -v was given. */
+  readonly verbose: number;
 }
 
 const same = (text: string): string => text;

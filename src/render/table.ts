@@ -18,33 +18,48 @@ export interface TableOptions {
 }
 
 interface Shown {
-  /** On the terminal, in columns. */
+  /** On the terminal, in columns: of the whole, and of its longest word. */
   readonly width: number;
+  readonly word: number;
   readonly text: string;
 }
 
 const BETWEEN = '  ';
-/** No column is squeezed below this. */
-const NARROWEST = 8;
 /** cli-table3 looks at every cell of a table for each of its cells: many small tables are quicker than a large one. */
 const ROWS_AT_ONCE = 50;
 
-/** The table as lines, each ending with a newline. Every row has as many cells as the head. */
+/**
+ * The table as lines, each ending with a newline. Every row has as many cells as the head. Cells are broken at blanks
+ * only: half a number or half a time is a wrong one. A table that can't be narrow enough for its lines without that is
+ * not squeezed at all; so what may be a long word (a path) belongs in the last column, where it disturbs no other row.
+ */
 export function tableText(
   head: readonly string[],
   rows: readonly (readonly Cell[])[],
   options: TableOptions = {},
 ): string {
   const paintHead = options.paintHead ?? ((text: string) => text);
-  const shown = [head.map((text) => show({ text, paint: paintHead })), ...rows.map((row) => row.map(show))];
-  const natural = head.map((_, i) => shown.reduce((most, row) => Math.max(most, row[i]?.width ?? 0), 0));
+  const top = head.map((text) => show({ text, paint: paintHead }));
+  const shown = rows.map((row) => row.map(show));
   const indent = options.indent ?? 0;
-  const widths = fit(natural, (options.columns ?? 80) - indent);
+  const widths = fit(top, shown, (options.columns ?? 80) - indent);
   const right = head.map((_, i) => options.right?.includes(i) === true);
-  // Only a table too wide for its lines needs the library, which takes 100 microseconds a row: a listing of all
-  // remaps of a large setup would take seconds.
-  const wide = widths.some((width, i) => width !== natural[i]);
-  const lines = wide ? wrapped(shown, widths, right) : shown.map((row) => padded(row, widths, right));
+  const lines: string[] = [];
+  // Only rows too wide for the columns need the library, which takes 100 microseconds a row: a listing of all remaps
+  // of a large setup would take seconds.
+  let wide: (readonly Shown[])[] = [];
+  const flush = (): void => {
+    if (wide.length > 0) lines.push(...wrapped(wide, widths, right));
+    wide = [];
+  };
+  for (const row of [top, ...shown]) {
+    if (row.some(({ width }, i) => width > (widths[i] ?? 0))) wide.push(row);
+    else {
+      flush();
+      lines.push(padded(row, widths, right));
+    }
+  }
+  flush();
   return lines.map((line) => `${' '.repeat(indent)}${line.trimEnd()}\n`).join('');
 }
 
@@ -57,7 +72,7 @@ function padded(row: readonly Shown[], widths: readonly number[], right: readonl
     .join(BETWEEN);
 }
 
-/** Lines of a table with cells broken over several lines, by cli-table3. */
+/** Lines of rows with cells broken over several lines, by cli-table3. No word is wider than its column. */
 function wrapped(
   rows: readonly (readonly Shown[])[],
   widths: readonly number[],
@@ -75,8 +90,6 @@ function wrapped(
       colWidths: [...widths],
       colAligns: right.map((one) => (one ? 'right' : 'left')),
       wordWrap: true,
-      // Paths and identifiers have no blanks to break at.
-      wrapOnWordBoundary: false,
     });
     for (const row of rows.slice(start, start + ROWS_AT_ONCE)) table.push(row.map(({ text }) => text));
     lines.push(...table.toString().split('\n'));
@@ -104,7 +117,8 @@ const BORDERLESS: NonNullable<CliTable.TableConstructorOptions['chars']> = {
 
 function show(cell: Cell): Shown {
   const text = forTerminal(typeof cell === 'string' ? cell : cell.text);
-  return { width: displayWidth(text), text: typeof cell === 'string' ? text : cell.paint(text) };
+  const word = text.split(' ').reduce((most, part) => Math.max(most, displayWidth(part)), 0);
+  return { width: displayWidth(text), word, text: typeof cell === 'string' ? text : cell.paint(text) };
 }
 
 /** Characters that take two columns of a terminal: East Asian wide ones and emoji. */
@@ -117,14 +131,37 @@ function displayWidth(text: string): number {
   return width;
 }
 
-/** The widths, with the widest columns narrowed until the table fits into `columns`. */
-function fit(widths: readonly number[], columns: number): number[] {
+/**
+ * The widths of the columns. Where they are too wide together, the widest are narrowed: first those that only their head
+ * makes wide, then those with cells that can be broken at a blank.
+ */
+function fit(head: readonly Shown[], rows: readonly (readonly Shown[])[], columns: number): number[] {
+  const most = (start: readonly number[], of: 'width' | 'word'): number[] =>
+    start.map((least, i) => rows.reduce((wide, row) => Math.max(wide, row[i]?.[of] ?? 0), least));
+  const headWords = head.map(({ word }) => word);
+  const natural = most(
+    head.map(({ width }) => width),
+    'width',
+  );
+  const cells = most(headWords, 'width');
+  const words = most(headWords, 'word');
+  const room = columns - BETWEEN.length * (head.length - 1);
+  const sum = (widths: readonly number[]): number => widths.reduce((total, width) => total + width, 0);
+  if (sum(words) > room) return natural;
+  return narrowed(narrowed(natural, cells, room), words, room);
+}
+
+/** The widths with the widest narrowed, but none below its least, until they fit into the room. */
+function narrowed(widths: readonly number[], least: readonly number[], room: number): number[] {
   const fitted = [...widths];
-  const used = fitted.reduce((sum, width) => sum + width, 0) + BETWEEN.length * (fitted.length - 1);
-  for (let surplus = used - columns; surplus > 0; surplus--) {
-    const widest = Math.max(...fitted);
-    if (widest <= NARROWEST) break;
-    fitted[fitted.indexOf(widest)] = widest - 1;
+  let surplus = fitted.reduce((total, width) => total + width, 0) - room;
+  for (; surplus > 0; surplus--) {
+    let widest = -1;
+    fitted.forEach((width, i) => {
+      if (width > (least[i] ?? 0) && (widest === -1 || width > (fitted[widest] ?? 0))) widest = i;
+    });
+    if (widest === -1) break;
+    fitted[widest] = (fitted[widest] ?? 0) - 1;
   }
   return fitted;
 }

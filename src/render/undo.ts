@@ -3,15 +3,13 @@
 // has just taken a repair back and wants to know three things: is it as it was, can this be taken back too, what next.
 import { forTerminal } from '../core/escape';
 import { shellWord } from '../core/paths';
+import type { Tool } from '../core/tool';
 import type { UndoPlaceResult, UndoResult } from '../commands/undo';
-import type { Style } from './style';
+import { failedJson, faultJson } from './fault';
+import type { Style, TextOptions } from './style';
+import { wrap } from './wrap';
 
 export const UNDO_SCHEMA = 'dmremap.undo-result/1';
-
-interface Tool {
-  readonly name: string;
-  readonly version: string;
-}
 
 /** The document of a run that got as far as judging the journal. */
 export function undoDocument(result: UndoResult, tool: Tool): unknown {
@@ -30,10 +28,10 @@ export function undoDocument(result: UndoResult, tool: Tool): unknown {
       length: String(length),
       unknownBytes: String(unknownBytes),
     })),
-    failed: result.failed.map(({ group, fault }) => ({ group, message: fault.sentence })),
+    failed: failedJson(result.failed),
     redoJournal: result.redoJournal,
     marked: result.marked,
-    error: fault === null ? null : { ...fault.toJSON(), message: fault.sentence, hint: fault.hint ?? null },
+    error: fault === null ? null : faultJson(fault),
   };
 }
 
@@ -57,27 +55,34 @@ export function undoFailureDocument(exitCode: number, tool: Tool, error: unknown
 }
 
 /** The text for stdout; what went wrong is said on stderr besides. */
-export function undoText(result: UndoResult, style: Style, options: { readonly verbose: boolean }): string {
+export function undoText(result: UndoResult, style: Style, options: TextOptions): string {
+  const { columns } = options;
+  const { name, version, command } = result.madeBy;
   const lines = [
     `Journal ${forTerminal(result.journal)}`,
-    `  made by ${forTerminal(`${result.madeBy.name} ${result.madeBy.version}: ${result.madeBy.command.join(' ')}`)}`,
     `  setup ${result.setupUuid}`,
+    ...labelled(`made by ${forTerminal(`${name} ${version}`)}:`, forTerminal(command.join(' ')), columns),
   ];
   for (const target of result.targets) {
+    const path = forTerminal(target.path);
     if (target.besideJournal) {
-      lines.push(
-        `${forTerminal(target.recordedPath)} is not there; taken instead, from beside the journal: ${forTerminal(target.path)}`,
-      );
+      const recorded = forTerminal(target.recordedPath);
+      const text = `${recorded} is not there; taken instead, from beside the journal: ${path}`;
+      lines.push(...wrap(text, columns, 0));
     } else if (!target.sameIdentity) {
-      lines.push(
-        `${forTerminal(target.path)} is another file or device than the one written to then; what it holds decides`,
-      );
+      const text = `${path} is another file or device than the one written to then; what it holds decides`;
+      lines.push(...wrap(text, columns, 0));
     }
   }
-  for (const group of groupsOf(result.places))
-    lines.push(...groupLines(group, result, style, options.verbose));
+  for (const group of groupsOf(result.places)) lines.push(...groupLines(group, result, style, options));
   lines.push('', ...summary(result, style));
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** A label and what it is about, on one line or, where that is too long, on two: what was typed is never broken. */
+function labelled(label: string, text: string, columns: number): string[] {
+  const beside = `  ${label} ${text}`;
+  return beside.length <= columns ? [beside] : [`  ${label}`, `    ${text}`];
 }
 
 function groupsOf(places: readonly UndoPlaceResult[]): UndoPlaceResult[][] {
@@ -95,7 +100,7 @@ function groupLines(
   group: readonly UndoPlaceResult[],
   result: UndoResult,
   style: Style,
-  verbose: boolean,
+  { columns, verbose }: TextOptions,
 ): string[] {
   const [first] = group;
   if (first === undefined) return [];
@@ -104,17 +109,18 @@ function groupLines(
   const lines = [
     `  ${forTerminal(first.group)} (${forTerminal(findings)}): ${groupVerdict(group, result, style)}`,
   ];
-  if (verbose || wrong || result.status === 'would-undo') {
+  if (verbose > 0 || wrong || result.status === 'would-undo') {
     for (const { path, offset, length, state, finished } of group) {
       const mark = finished ? '' : ', was not shown as finished';
-      lines.push(`    ${forTerminal(path)} byte ${offset}, ${length} bytes: ${STATES[state]}${mark}`);
+      const text = `${forTerminal(path)} byte ${offset}, ${length} bytes: ${STATES[state]}${mark}`;
+      lines.push(...wrap(text, columns, 4));
     }
   }
   const unknown = group.reduce((sum, place) => sum + place.unknownBytes, 0);
-  if (unknown > 0)
-    lines.push(
-      `    ${unknown} bytes could not be read back then, so nobody knows what they were; they stay as they are`,
-    );
+  if (unknown > 0) {
+    const text = `${unknown} bytes could not be read back then, so nobody knows what they were; they stay as they are`;
+    lines.push(...wrap(text, columns, 4));
+  }
   return lines;
 }
 
@@ -138,30 +144,29 @@ function groupVerdict(group: readonly UndoPlaceResult[], result: UndoResult, sty
   return 'is as before already';
 }
 
+/** How it ended, and what to type next: each command on a line of its own, however long. */
 function summary(result: UndoResult, style: Style): string[] {
+  const journal = (path: string): string => `  dmremap-undo ${forTerminal(shellWord(path))}`;
   const paths = result.targets.map(({ path }) => forTerminal(shellWord(path))).join(' ');
-  const look = `To look at the setup:      dmremap-fsck -n ${paths}`;
-  const redo =
-    result.redoJournal === null
-      ? []
-      : [`To take this undo back:    dmremap-undo ${forTerminal(shellWord(result.redoJournal))}`];
-  const again = `To go on with this undo:   dmremap-undo ${forTerminal(shellWord(result.journal))}`;
+  const look = ['To look at the setup:', `  dmremap-fsck -n ${paths}`];
+  const redo = result.redoJournal === null ? [] : ['To take this undo back:', journal(result.redoJournal)];
+  const again = ['To go on with this undo:', journal(result.journal)];
   switch (result.status) {
     case 'undone':
       return [
         style.bold('Undone: every byte is as it was before the repair, and was read back.'),
         ...redo,
-        look,
+        ...look,
       ];
     case 'nothing-to-do':
       return [
         style.bold('Nothing to do: every byte is as it was before the repair. Nothing was written.'),
-        look,
+        ...look,
       ];
     case 'would-undo':
-      return [style.bold('Would be undone. Nothing was written.'), again.replace('go on with', 'do')];
+      return [style.bold('Would be undone. Nothing was written.'), 'To do it:', journal(result.journal)];
     case 'refused':
-      return [style.bold('Not undone. Nothing was written.'), look];
+      return [style.bold('Not undone. Nothing was written.'), ...look];
     case 'incomplete':
     case 'interrupted':
       return [
@@ -172,9 +177,9 @@ function summary(result: UndoResult, style: Style): string[] {
               : 'Not complete: not everything could be put back.',
           ),
         ),
-        again,
+        ...again,
         ...redo,
-        look,
+        ...look,
       ];
   }
 }

@@ -3,9 +3,19 @@
 // programs. What it finds and repairs is in the cases.
 import Ajv2020 from 'ajv/dist/2020';
 import explainSchema from '../../docs/schemas/explain.json';
-import { commit, healthyImages, imagesOf, RUN_B, RUN_C, spareImage, story } from '../../fixtures/build';
+import {
+  commit,
+  healthyImages,
+  imagesOf,
+  putCopy,
+  RUN_B,
+  RUN_C,
+  SPARE_BYTES,
+  spareImage,
+  story,
+} from '../../fixtures/build';
 import type { World } from '../../fixtures/case';
-import { forge, scramble, wipe } from '../../fixtures/damage';
+import { AT, forge, scramble, wipe } from '../../fixtures/damage';
 import { binding as fsck } from '../../src/cli/fsck';
 import { failureDocument } from '../../src/cli/report';
 import { textField } from '../../src/core/bytes';
@@ -18,6 +28,7 @@ import { runBinding } from '../support/run-binding';
 import type { Printed } from '../support/run-binding';
 
 const ONE = '/img/spare0.img';
+const MIB = 1048576;
 const { newest } = story();
 
 /** The only spare with copies 1 and 3 zeroed, and copy 4 corrupt. */
@@ -188,6 +199,17 @@ describe('text for people', () => {
     expect(out).toContain(`dmremap-fsck -p ${ONE}`);
   });
 
+  test('the next command looks where this one did', async () => {
+    const bytes = new Uint8Array(MIB + SPARE_BYTES);
+    bytes.set(damaged().inputs[0]?.bytes ?? new Uint8Array(0), MIB);
+    const world: World = { inputs: [{ bytes }] };
+    const words = ['--offset', '1M', '--undo-dir', '/un do', '--no-backup'];
+    const { out } = await type(world, ['-n', ...words, ONE]);
+    const [, command = ''] = /^ {4}dmremap-fsck (-p .*)$/m.exec(out) ?? [];
+    expect(command).toBe(`-p --offset 1M --undo-dir '/un do' --no-backup ${ONE}`);
+    expect((await type(world, ['-p', ...words, ONE])).status).toBe(1);
+  });
+
   test('a repair: how many copies, the backup, and how to take it back', async () => {
     const { out } = await type(damaged(), ['-p', ONE]);
     expect(out).toContain('3 copies were written, synced and read back');
@@ -195,10 +217,29 @@ describe('text for people', () => {
     expect(out).toMatch(/backup +\/img\//);
   });
 
-  test('a split: the option that is needed', async () => {
+  test('a split: what can be chosen, with the command for each side', async () => {
     const { out } = await type(split(), ['-n', ONE, '/img/spare1.img']);
     expect(out).toContain('a person has to choose');
-    expect(out).toContain('-y --choose SPARE:COPY');
+    for (const spare of [0, 1]) {
+      expect(out).toMatch(
+        new RegExp(`to go on with sequence 7, .*10 remaps \\(spare ${spare}\\s+copies 0, 1, 2, 3, 4\\):`),
+      );
+      expect(out).toContain(`      dmremap-fsck -y --choose ${spare}:0 ${ONE} /img/spare1.img\n`);
+    }
+  });
+
+  test('a split at a level that reads no contents: the option that is needed', async () => {
+    const { out } = await type(split(), ['-n', '--level', 'basic', ONE, '/img/spare1.img']);
+    expect(out).toContain('dmremap-fsck -y --choose SPARE:COPY');
+  });
+
+  test('the newest only in part: to accept that, or the older whole generation', async () => {
+    const image = spareImage(story().at(5), 0);
+    putCopy(image, newest, 0, 1);
+    scramble(image, 1, AT.events, AT.events + 4096);
+    const { out } = await type({ inputs: [{ bytes: image }] }, ['-n', ONE]);
+    expect(out).toContain(`    dmremap-fsck -y --accept-partial ${ONE}\n`);
+    expect(out).toMatch(/to go on with sequence 5, [^]*dmremap-fsck -y --choose 0:0 /);
   });
 
   test('--quiet says less, and errors all the same', async () => {

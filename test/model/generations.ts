@@ -11,9 +11,9 @@ import {
   encodeHealth,
   encodeRemaps,
   makeGeneration,
-  sectionBytes,
   writerField,
-} from '../../src/core/generation';
+} from '../../src/core/assemble';
+import { sectionBytes } from '../../src/core/generation';
 import { CONFIG, DEVICE, EVENT, HEALTH, SECTION } from '../../src/core/layout';
 import type { DeviceRecord } from '../../src/core/layout';
 

@@ -7,17 +7,14 @@ import { decode, decodeMany, encode, encodeInto, fieldRanges } from '../../src/c
 import type { RecordOf, Struct } from '../../src/core/codec';
 import type { Generation } from '../../src/core/generation';
 import {
-  contentsOf,
   encodeConfig,
-  encodeCopy,
   encodeDevices,
   encodeEvents,
   encodeHealth,
-  generationOf,
   partsOf,
   sealGeneration,
-  sectionBytes,
-} from '../../src/core/generation';
+} from '../../src/core/assemble';
+import { contentsOf, encodeCopy, generationOf, sectionBytes } from '../../src/core/generation';
 import { judgeSlot, sameGeneration } from '../../src/core/judge';
 import { SECTION } from '../../src/core/layout';
 import { arbitraryGeneration, arbitraryOddLayout, copyPlaces } from '../support/arbitrary-generation';

@@ -6,15 +6,13 @@ import { decode, encode } from '../../src/core/codec';
 import { dumpDocument } from '../../src/core/dumpform';
 import type { CopyPlace, Generation } from '../../src/core/generation';
 import {
-  contentsOf,
   encodeConfig,
   encodeDevices,
   encodeRemaps,
   makeGeneration,
   sealGeneration,
-  sealHeader,
-  sealRecords,
-} from '../../src/core/generation';
+} from '../../src/core/assemble';
+import { contentsOf, sealHeader, sealRecords } from '../../src/core/generation';
 import type { DeviceRecord } from '../../src/core/layout';
 import {
   BLOCK_BYTES,

@@ -4,8 +4,8 @@
 import fc from 'fast-check';
 import { formatUuid, textField } from '../../src/core/bytes';
 import { decode } from '../../src/core/codec';
-import type { SectionParts } from '../../src/core/generation';
-import { encodeEvents, encodeHealth } from '../../src/core/generation';
+import type { SectionParts } from '../../src/core/assemble';
+import { encodeEvents, encodeHealth } from '../../src/core/assemble';
 import type { DeviceRecord, EventRecord, RemapEntry } from '../../src/core/layout';
 import { EVENT, EVENT_RING, HEALTH, MAX_TUNABLES, RETIRED_MAIN_SECTOR } from '../../src/core/layout';
 

@@ -66,6 +66,9 @@ async function holdText(
   const { status, out, err } = await runBinding(fsck, host, ['-v', ...words, ...givenPaths(world)]);
   expect(status).toBe(one.found.exit);
   expect(out + err).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  // Only what is to be typed, and a name, may be longer than a line of 80 columns; then it has one of its own.
+  const long = out.split('\n').filter((line) => line.length > 80);
+  expect(long.filter((line) => !/^( {4,}dmremap-[a-z]+ .*|Setup \S+)$/.test(line))).toEqual([]);
   const told = [...one.found.setups.flatMap(({ findings = [] }) => findings), ...(one.found.inputs ?? [])];
   for (const note of told) {
     const id = note.split(' ')[0] ?? '';

@@ -4,6 +4,7 @@
 import type { FsckOptions } from '../../src/commands/fsck';
 import type { FindingId } from '../../src/core/findings';
 import type { Generation } from '../../src/core/generation';
+import { sidesOf } from '../../src/core/sides';
 import { slotAt } from '../../fixtures/build';
 import { COPY_INDEXES } from './bench';
 import type { MemoryHost, PowerCutPlan } from './memory-host';
@@ -136,11 +137,15 @@ async function holdAgain(scene: CrashScene, meaning: string, cut: PowerCutPlan):
   await holdClean(scene, meaning, cut);
 }
 
-/** Where a whole copy of what was chosen lies now: the one that was named may be the one that was being written. */
+/**
+ * Where what was chosen lies now, a whole copy of it or the header of its pieces: the one that was named may be the one that
+ * was being written.
+ */
 async function placeOfChoice({ host, inputs }: CrashScene, meaning: string): Promise<FsckOptions['choose']> {
   const { decision } = onlySetup(await runFsck(host, inputs, { mode: 'check' })).examined;
   if (decision.verdict !== 'split' && decision.verdict !== 'partial') return null;
-  const place = decision.candidates.find(({ generation }) => meaningOf(generation) === meaning)?.places[0];
+  const all = [...sidesOf(decision), ...decision.candidates];
+  const place = all.find(({ generation }) => meaningOf(generation) === meaning)?.places[0];
   const spare = place?.spare.identity?.index;
   if (place === undefined || spare === undefined) throw new Error('nothing is left of what was chosen');
   return { spare, copy: place.copyIndex };

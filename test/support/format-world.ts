@@ -2,7 +2,8 @@
 // What the tests of dmremap-format share: usual options, and looking at what was made as fsck would. No tests here.
 import { readRegion } from '../../src/core/extents';
 import type { ByteSource } from '../../src/core/extents';
-import { isEvidence, judgeSlot } from '../../src/core/judge';
+import { isEvidence } from '../../src/core/header';
+import { judgeSlot } from '../../src/core/judge';
 import { SLOT_ROOM_BYTES, SLOT_SECTORS } from '../../src/core/layout';
 import type { SetupDecision } from '../../src/core/model';
 import { DEFAULT_POLICY } from '../../src/core/newsetup';

@@ -7,7 +7,7 @@ import type { KernelCopy, KernelCopyState, KernelDecision, KernelRefusal } from 
 import { allRefs, evidenceOf, isInPlace, isSameGeneration } from '../../src/core/choose';
 import { nextSequence } from '../../src/core/commit';
 import type { SlotJudgement } from '../../src/core/judge';
-import { isEvidence } from '../../src/core/judge';
+import { isEvidence } from '../../src/core/header';
 import { SEQUENCE_LIMIT } from '../../src/core/layout';
 import type { CopyState, SetupDecision } from '../../src/core/model';
 

@@ -10,16 +10,14 @@ import { DUMP_SCHEMA, MAX_DUMP_BYTES } from '../../src/core/dumpform';
 import { findingSpec } from '../../src/core/findings';
 import type { Generation } from '../../src/core/generation';
 import {
-  contentsOf,
   encodeConfig,
-  encodeCopy,
   encodeDevices,
   encodeEvents,
   encodeRemaps,
   makeGeneration,
   partsOf,
-  sealRecords,
-} from '../../src/core/generation';
+} from '../../src/core/assemble';
+import { contentsOf, encodeCopy, sealRecords } from '../../src/core/generation';
 import { judgeSlot } from '../../src/core/judge';
 import { HEADER, MAX_ENTRIES, SECTION, SLOT_SECTORS } from '../../src/core/layout';
 import { rulesBroken } from '../../src/core/rules';

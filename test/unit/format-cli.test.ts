@@ -235,13 +235,14 @@ describe('output', () => {
     expect(out).toBe(`Made the setup data (${SETUP_UUID}):
 8192 sectors, 10 copies of the metadata, remap unit of 1 sector.
 
-  device   path             sectors  blocks   data at + sectors
-  main     /img/main.img       8192  512/512  0 + 8192
-  spare 0  /img/spare0.img    16384  512/512  10240 + 6144
-  spare 1  /img/spare1.img    16384  512/512  10240 + 6144
+  device   sectors  blocks   data at + sectors  path
+  main        8192  512/512  0 + 8192           /img/main.img
+  spare 0    16384  512/512  10240 + 6144       /img/spare0.img
+  spare 1    16384  512/512  10240 + 6144       /img/spare1.img
 
 Room for remaps: 12288 sectors.
-spare 1: 4096 bytes that were not all zero, and not recognised as anything: overwritten
+spare 1: 4096 bytes that were not all zero, and not recognised as anything:
+overwritten
 
 To take it back:
   dmremap-undo /img/spare0.img.dmremap-undo-0b5c7a52-001
@@ -266,10 +267,10 @@ Next:
     const { out } = await run(host, '-n', '--bad-blocks', '/lists/bad', '--block-size', '512', ...BASE);
     expect(out).toContain('Would make the setup data (uuid to be chosen at random)');
     expect(out).toContain(
-      '1 sector of main in 1 entry are lost from the start; room for more remaps: 12287 sectors.',
+      '1 sector of main in 1 entry is lost from the start.\nRoom for more remaps: 12287 sectors.\n',
     );
     expect(out).toMatch(/^ +100 +1 +0 +10240$/m);
-    expect(out).toMatch(/^ {2}\/img\/spare0\.img +0 +4096 {2}spare0\/copy0$/m);
+    expect(out).toMatch(/^ +0 +4096 {2}spare0\/copy0 {2}\/img\/spare0\.img$/m);
     expect(out).toContain('Nothing was written. To make it, run the same command without -n.');
     expect(hashOf(host)).toBe(before);
   });

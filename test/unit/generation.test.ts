@@ -4,18 +4,9 @@
 import { commitFrom, laterThan, nextSequence } from '../../src/core/commit';
 import type { CommitFacts } from '../../src/core/commit';
 import { textOf } from '../../src/core/bytes';
-import {
-  contentsOf,
-  decodeRemaps,
-  encodeCopy,
-  encodeRemaps,
-  layOut,
-  makeGeneration,
-  partsOf,
-  sectionBytes,
-  usedDirectory,
-} from '../../src/core/generation';
-import type { SectionParts } from '../../src/core/generation';
+import { encodeRemaps, layOut, makeGeneration, partsOf } from '../../src/core/assemble';
+import { contentsOf, decodeRemaps, encodeCopy, sectionBytes, usedDirectory } from '../../src/core/generation';
+import type { SectionParts } from '../../src/core/assemble';
 import { judgeSlot } from '../../src/core/judge';
 import { MAX_ENTRIES, SECTION, STATE_ACTIVE, STATE_DEGRADED, STATE_MAINTENANCE } from '../../src/core/layout';
 import { rulesBroken } from '../../src/core/rules';

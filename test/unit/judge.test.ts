@@ -4,14 +4,8 @@
 import { encodeInto } from '../../src/core/codec';
 import type { RecordOf } from '../../src/core/codec';
 import { sealHeader } from '../../src/core/generation';
-import {
-  isEvidence,
-  judgeHeader,
-  judgeSlot,
-  nonZeroGaps,
-  sameGeneration,
-  sameGenerationHeader,
-} from '../../src/core/judge';
+import { isEvidence, judgeHeader, sameGenerationHeader } from '../../src/core/header';
+import { judgeSlot, nonZeroGaps, sameGeneration } from '../../src/core/judge';
 import { DIRECTORY_ENTRY, HEADER, HEADER_BYTES } from '../../src/core/layout';
 import type { DirectoryEntry, Header } from '../../src/core/layout';
 import type { Gap } from '../../src/core/extents';

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What --accept-partial makes of a generation of which REMAPS is lost in part. The rest of a repair is in test/cases.
 import type { Generation } from '../../src/core/generation';
-import { contentsOf, encodeRemaps, layOut, makeGeneration, partsOf } from '../../src/core/generation';
+import { encodeRemaps, layOut, makeGeneration, partsOf } from '../../src/core/assemble';
+import { contentsOf } from '../../src/core/generation';
 import type { RemapEntry } from '../../src/core/layout';
 import { ENTRIES_PER_BLOCK, RETIRED_MAIN_SECTOR } from '../../src/core/layout';
 import { acceptedPartial } from '../../src/core/partial';

@@ -76,6 +76,22 @@ describe('the order', () => {
     expect(made.copies.at(-1)!.precious).toBe(true);
   });
 
+  test('a misplaced copy of that generation does not stand for it', () => {
+    const alone = commit(two.newest, { run: RUN_B, spares: [0] });
+    const spare = spareOf(0, [null, alone, null, null, null]);
+    spare.slots[2] = copyOf(alone, 0, 1).slice();
+    const made = plan([spare, wholeSpare(two.newest, 1)], PREEN);
+    expect(made.copies.filter(({ precious }) => precious).map(({ copy }) => copy.copyIndex)).toContain(1);
+    expect(order(made).at(-1)).toBe('0:1');
+  });
+
+  test('a copy of another setup is none: its place comes first, whatever its sequence', () => {
+    const spare = spareOf(0, [newest, old, newest, null, newest]);
+    const other = commit(story({ id: 2 }).newest, { sequence: 1000n });
+    spare.slots[3] = copyOf(other, 0, 3).slice();
+    expect(order(plan([spare], { ...YES, force: true }))).toEqual(['0:3', '0:1']);
+  });
+
   test('places that a salvage cannot do without wait too, good or not', () => {
     const alone = commit(two.newest, { run: RUN_B, spares: [0] });
     const spare = spareOf(0, [alone, alone, alone, alone, alone]);
@@ -166,7 +182,7 @@ describe('by whose leave', () => {
     const refused = plan(spares, { ...YES, choose: { spare: 0, copy: 4 } });
     expect([refused.kind, refused.refusal]).toEqual([
       'none',
-      'spare 0 copy 4 is no whole copy that could be chosen',
+      'spare 0 copy 4 is zeroed, and only a whole copy can be chosen',
     ]);
   });
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The form of every JSON document: order, indentation, numbers, and text that a terminal must not obey.
 import fc from 'fast-check';
+import { JsonList } from '../../src/core/record-json';
 import { jsonPieces, jsonText, RawJson } from '../../src/render/json';
 
 test('keys are sorted, two spaces, a newline at the end', () => {
@@ -61,4 +62,46 @@ test('raw parts give the same bytes as the values they were made of', () => {
   const spliced = { exitCode: 0, setups: [RawJson.of(setup, 2), RawJson.of(setup, 2)] };
   expect(jsonText(spliced)).toBe(plain);
   expect([...jsonPieces(spliced)].join('')).toBe(plain);
+});
+
+/** The same value with every list made while it is written. */
+function listed(value: unknown): unknown {
+  if (Array.isArray(value)) return new JsonList(() => value.map(listed)[Symbol.iterator]());
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, listed(member)]));
+}
+
+test('property: lists that are made while they are written give the same bytes, whole, in pieces and spliced', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
+      const plain = jsonText(value);
+      expect(jsonText(listed(value))).toBe(plain);
+      expect([...jsonPieces(value)].join('')).toBe(plain);
+      expect([...jsonPieces(listed(value))].join('')).toBe(plain);
+      const outer = jsonText({ list: [value, value] });
+      const raw = RawJson.of(listed(value), 2);
+      expect(jsonText({ list: [raw, raw] })).toBe(outer);
+      expect([...jsonPieces({ list: new JsonList(() => [raw, value][Symbol.iterator]()) })].join('')).toBe(
+        outer,
+      );
+    }),
+  );
+});
+
+test('of such a list no more is made than was asked for', () => {
+  let made = 0;
+  const rows = new JsonList(function* () {
+    for (; made < 100_000; made++)
+      yield { sector: BigInt(made), flags: ['DATA_LOST'], text: 'x'.repeat(100) };
+  });
+  const pieces = jsonPieces({ setups: [{ spares: [{ copies: [{ rows }] }] }] });
+  for (let i = 0; i < 20; i++) pieces.next();
+  expect(made).toBeGreaterThan(10);
+  expect(made).toBeLessThan(2000);
+});
+
+test('a long text that needs no escaping can come in pieces', () => {
+  const hex = RawJson.plainString(() => ['00ff', '??', '7f']);
+  expect(jsonText({ hex })).toBe(jsonText({ hex: '00ff??7f' }));
+  expect([...jsonPieces({ setups: [{ hex }] })].join('')).toBe(jsonText({ setups: [{ hex: '00ff??7f' }] }));
 });

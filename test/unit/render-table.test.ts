@@ -39,31 +39,77 @@ test('colour does not count as width, and wide characters count double', () => {
   expect(lines).toEqual(['A     B', '\u001b[31mabcd\u001b[39m  1', '東京  2', 'ab    3', '']);
 });
 
-test('a table that is too wide is wrapped until it fits, and loses no character', () => {
+/** The lines of a table whose last column is as wide as need be, without the newline at its end. */
+const linesOf = (text: string): string[] => text.replace(/\n$/, '').split('\n');
+
+test('a table that is too wide is wrapped until it fits, at blanks only', () => {
+  const rows = [
+    ['0', '2026-01-02T03:04:05Z', 'a few words of which no line has room for all', 'torn'],
+    ['1', '2026-01-02T03:04:06Z', 'short', 'valid'],
+  ];
+  const text = tableText(['Spare', 'Time', 'Words', 'State'], rows, { columns: 50 });
+  expect(linesOf(text)).toEqual([
+    'Spare  Time                  Words           State',
+    '0      2026-01-02T03:04:05Z  a few words of  torn',
+    '                             which no line',
+    '                             has room for',
+    '                             all',
+    '1      2026-01-02T03:04:06Z  short           valid',
+  ]);
+});
+
+test('a head that is wider than its column is broken before any cell is', () => {
+  const rows = [['1234567', '2026-01-02T03:04:05Z', 'write error']];
+  const text = tableText(['main sector', 'time', 'why'], rows, { columns: 42, right: [0] });
+  expect(linesOf(text)).toEqual([
+    '   main  time                  why',
+    ' sector',
+    '1234567  2026-01-02T03:04:05Z  write error',
+  ]);
+});
+
+test('a word that no narrowing makes room for is left whole, and disturbs no other row', () => {
   const path = `/dev/disk/by-id/${'0123456789'.repeat(12)}`;
   const text = tableText(
-    ['Spare', 'Path', 'State'],
+    ['Spare', 'State', 'Path'],
     [
-      ['0', path, 'torn'],
-      ['1', path, 'valid'],
+      ['0', 'torn apart', path],
+      ['1', 'valid', '/dev/sdb'],
     ],
     { columns: 60 },
   );
-  for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(60);
-  expect(text.replace(/\s+/g, '').split(path).length).toBe(1); // it was wrapped: states stand between its parts
-  const column = text
-    .split('\n')
-    .slice(1)
-    .map((line) => line.slice(7, 7 + 60 - 7 - 7).trim())
-    .join('');
-  expect(column).toBe(path + path);
+  expect(linesOf(text)).toEqual([
+    'Spare  State       Path',
+    `0      torn apart  ${path}`,
+    '1      valid       /dev/sdb',
+  ]);
+});
+
+test('no width breaks a word or loses one', () => {
+  const head = ['main sector', 'spare:sector', 'reason', 'created'];
+  const rows = [
+    ['7814037168', '0:7814037168', 'write error', '2026-01-02T03:04:05Z'],
+    ['retired', '7:10240', 'read error, twice', 'never'],
+  ];
+  const words = [...head, ...rows.flat()].flatMap((cell) => cell.split(' ')).sort();
+  for (let columns = 1; columns < 90; columns++) {
+    const text = tableText(head, rows, { columns, right: [0, 1] });
+    expect(
+      text
+        .split(/\s+/)
+        .filter((word) => word !== '')
+        .sort(),
+    ).toEqual(words);
+  }
 });
 
 test('a wrapped table has no colours of its own, and keeps ours closed on every line', () => {
-  const wide = 'x'.repeat(100);
+  const wide = 'xx '.repeat(40).trim();
   expect(tableText(['A'], [[wide]], { columns: 40 })).not.toContain('\u001b');
   const painted = tableText(['A'], [[{ text: wide, paint: styleFor(true).red }]], { columns: 40 });
-  for (const line of painted.split('\n').filter((one) => one.includes('x'))) {
+  const lines = painted.split('\n').filter((one) => one.includes('x'));
+  expect(lines).toHaveLength(4);
+  for (const line of lines) {
     expect(line.startsWith('\u001b[31m')).toBe(true);
     expect(line.endsWith('\u001b[39m')).toBe(true);
   }

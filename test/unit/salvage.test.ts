@@ -2,9 +2,11 @@
 // Salvage by the letter of FORMAT.md section 5: which pieces may be used, that two different matches are no match, how many
 // combinations of blocks are tried. That it succeeds whenever it can is a property (test/property/salvage.test.ts).
 import type { Generation } from '../../src/core/generation';
-import { encodeRemaps, makeGeneration, partsOf, sealRecords } from '../../src/core/generation';
-import { judgeHeader, sameGeneration } from '../../src/core/judge';
-import type { HeaderJudgement } from '../../src/core/judge';
+import { encodeRemaps, makeGeneration, partsOf } from '../../src/core/assemble';
+import { sealRecords } from '../../src/core/generation';
+import { judgeHeader } from '../../src/core/header';
+import { sameGeneration } from '../../src/core/judge';
+import type { HeaderJudgement } from '../../src/core/header';
 import { SECTION, TRAILER_AT } from '../../src/core/layout';
 import type { Header } from '../../src/core/layout';
 import { MAX_COMBINATIONS, salvage } from '../../src/core/salvage';

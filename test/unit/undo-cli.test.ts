@@ -66,15 +66,17 @@ describe('the command line', () => {
       status: 0,
       err: '',
       out: `Journal ${FIRST_JOURNAL}
-  made by dm-remap-toolkit 1.0.0: dmremap-fsck -y /img/a.img /img/b.img
   setup 1a2b3c4d-0000-4000-8000-00000000000f
+  made by dm-remap-toolkit 1.0.0: dmremap-fsck -y /img/a.img /img/b.img
   spare0/copy1 (COPY_BAD): put back
   spare0/copy0 (COPY_BAD): put back
   spare1/copy0 (COPY_BAD): put back
 
 Undone: every byte is as it was before the repair, and was read back.
-To take this undo back:    dmremap-undo ${SECOND_JOURNAL}
-To look at the setup:      dmremap-fsck -n /img/a.img /img/b.img
+To take this undo back:
+  dmremap-undo ${SECOND_JOURNAL}
+To look at the setup:
+  dmremap-fsck -n /img/a.img /img/b.img
 `,
     });
     const again = await run(host, FIRST_JOURNAL);
@@ -91,7 +93,7 @@ To look at the setup:      dmremap-fsck -n /img/a.img /img/b.img
     expect(out).toContain(
       '  spare0/copy1 (COPY_BAD): would be put back\n    /img/a.img byte 1024, 2048 bytes: as written by the repair\n',
     );
-    expect(out).toContain(`To do this undo:   dmremap-undo ${FIRST_JOURNAL}\n`);
+    expect(out).toContain(`To do it:\n  dmremap-undo ${FIRST_JOURNAL}\n`);
     expect(images(host)).toBe(repaired);
   });
 

@@ -5,15 +5,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import {
-  contentsOf,
   encodeConfig,
-  encodeCopy,
   encodeDevices,
   encodeEvents,
   encodeHealth,
   encodeRemaps,
   makeGeneration,
-} from '../../src/core/generation';
+} from '../../src/core/assemble';
+import { contentsOf, encodeCopy } from '../../src/core/generation';
 import { judgeSlot, nonZeroGaps } from '../../src/core/judge';
 import type { Level } from '../../src/core/judge';
 import { rulesBroken } from '../../src/core/rules';

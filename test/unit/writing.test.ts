@@ -281,6 +281,20 @@ describe('a failure in one copy leaves the others alone', () => {
     ]);
   });
 
+  test('what is precious waits until something is finished, and not merely begun', async () => {
+    const precious = new Set(['spare0/copy0', 'spare1/copy0']);
+    const failing = world();
+    failing.failWrites(A, 0n, 512n);
+    const held = await write(failing, planFor(failing), { precious });
+    expect(held.failed.map(({ group }) => group)).toEqual(['spare0/copy1']);
+    expect(held.notStarted).toEqual([
+      { group: 'spare0/copy0', why: 'held' },
+      { group: 'spare1/copy0', why: 'held' },
+    ]);
+    const working = world();
+    expect((await write(working, planFor(working), { precious })).done).toEqual(GROUPS);
+  });
+
   test('a signal between copies ends the work after a whole one', async () => {
     const host = world();
     const original = images(host);
