@@ -379,7 +379,7 @@ static int dmr_check_header(struct dmr_device *d, unsigned int i, unsigned int c
  * Shared storage, or a resumed hibernation: has someone else written? One good
  * header per spare is read again. -EIO if there are some, and none can be read.
  */
-static int dmr_check_ours(struct dmr_device *d)
+int dmr_check_ours(struct dmr_device *d)
 {
 	unsigned int i, c, good = 0, checked = 0;
 

@@ -318,6 +318,7 @@ void dmr_copy_from_bio(struct bio *bio, struct bvec_iter iter, u32 skip, void *t
 /* dmr-load.c and dmr-commit.c: the metadata */
 int dmr_load(struct dmr_device *d);
 int dmr_commit(struct dmr_device *d, const struct dmr_table *t, u32 state);
+int dmr_check_ours(struct dmr_device *d);
 void dmr_revive_copies(struct dmr_device *d);
 bool dmr_has_dead_copies(const struct dmr_device *d);
 int dmr_read_slot(struct dmr_device *d, unsigned int spare, unsigned int copy, u32 offset,

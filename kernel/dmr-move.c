@@ -179,6 +179,7 @@ static u16 dmr_spare_flags(const struct dmr_device *d, unsigned int i)
 static bool dmr_is_preferred(const struct dmr_device *d, unsigned int a, unsigned int b)
 {
 	const struct dmr_spare *x = &d->spare[a], *y = &d->spare[b];
+	u64 p, q;
 
 	switch (d->gen->config.spare_policy) {
 	case DMR_POLICY_PRIMARY:
@@ -188,9 +189,10 @@ static bool dmr_is_preferred(const struct dmr_device *d, unsigned int a, unsigne
 		return (a + d->spares - d->last_spare - 1) % d->spares <
 		       (b + d->spares - d->last_spare - 1) % d->spares;
 	case DMR_POLICY_LEAST_USED:
-		/* Per mille: sizes times sizes would overflow. */
-		return div64_u64(x->used * 1000, x->data_sectors ?: 1) <
-		       div64_u64(y->used * 1000, y->data_sectors ?: 1);
+		/* Per mille: sizes times sizes would overflow. Small use of large spares is a tie. */
+		p = div64_u64(x->used * 1000, x->data_sectors ?: 1);
+		q = div64_u64(y->used * 1000, y->data_sectors ?: 1);
+		return p != q ? p < q : x->used < y->used;
 	default:
 		return le32_to_cpu(d->gen->devices[1 + a].health_score) >
 		       le32_to_cpu(d->gen->devices[1 + b].health_score);
@@ -477,7 +479,7 @@ static void dmr_tell_moved(struct dmr_device *d, const struct dmr_unit *u,
  *
  * Returns 0: drafted, and a commit must follow. 1: for REASON_READ, everything
  * could be read after all, nothing done. -ENOSPC: no entry or no space. -EIO:
- * main is gone, or all of it is on spares that are.
+ * main is gone, or all of it is on spares that are. -EBUSY: there is another writer.
  */
 int dmr_move_unit(struct dmr_device *d, u64 sector, u8 reason, const struct dmr_overlay *over,
 		  u64 bad_start, u64 bad_end)
@@ -512,6 +514,11 @@ int dmr_move_unit(struct dmr_device *d, u64 sector, u8 reason, const struct dmr_
 		u.bad_spare |= dmr_unit_bits(&u, max(bad_start, u.start), min(bad_end, u.end));
 	bad_count = dmr_list_bad(d, &u, bad);
 
+	/* What is free by our table may be someone else's by now: not only commits would harm them. */
+	if (!drafted && dmr_check_ours(d) == -EBUSY) {
+		r = -EBUSY;
+		goto undo;
+	}
 	spare = dmr_place_unit(d, &extent);
 	if (spare < 0) {
 		/* What was retired on the way is worth keeping, but not worth a commit. */

@@ -223,6 +223,17 @@ static int dmr_get_spare(struct dmr_device *d, unsigned int i, const char *path,
 	return dmr_check_device(ti, d->spare[i].dev);
 }
 
+/* The block layer itself would let writes to such a device pass, with a warning. */
+static bool dmr_any_read_only(const struct dmr_device *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < d->spares; i++)
+		if (d->spare[i].dev && bdev_read_only(d->spare[i].dev->bdev))
+			return true;
+	return bdev_read_only(d->main->bdev);
+}
+
 static int dmr_parse(struct dmr_device *d, struct dm_arg_set *as)
 {
 	static const struct dm_arg spares_arg[] = { { 1, DMR_MAX_SPARES, "Invalid number of spares" } };
@@ -261,6 +272,10 @@ static int dmr_parse(struct dmr_device *d, struct dm_arg_set *as)
 		return r;
 	if (!(dm_table_get_mode(ti->table) & DMR_OPEN_WRITE))
 		d->features.read_only = true;
+	if (!d->features.read_only && dmr_any_read_only(d)) {
+		ti->error = "A device is read-only; the feature read_only goes without writing";
+		return -EROFS;
+	}
 	if (missing && !d->features.degraded) {
 		ti->error = "A missing spare (\"-\") needs the feature degraded";
 		return -EINVAL;

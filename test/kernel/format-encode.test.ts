@@ -9,14 +9,8 @@ import { commit, story } from '../../fixtures/build';
 import type { SetupOptions } from '../../fixtures/build';
 import { encode } from '../../src/core/codec';
 import type { Generation, Section } from '../../src/core/generation';
-import {
-  contentsOf,
-  encodeCopy,
-  makeGeneration,
-  partsOf,
-  sealGeneration,
-  sectionBytes,
-} from '../../src/core/generation';
+import { makeGeneration, partsOf, sealGeneration } from '../../src/core/assemble';
+import { contentsOf, encodeCopy, sectionBytes } from '../../src/core/generation';
 import { judgeSlot } from '../../src/core/judge';
 import {
   BLOCK_BYTES,
