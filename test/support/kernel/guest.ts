@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { AgentLine } from './agent-line';
 import type { GuestConsole } from './console';
+import { SLOWER } from './environment';
 import type { Machine } from './machine';
 import type { Run } from './pattern';
 import { parseRuns } from './pattern';
@@ -81,7 +82,7 @@ export interface DmAnswer {
   readonly text: string;
 }
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 20_000 * SLOWER;
 
 export class Guest {
   private readonly line: AgentLine;

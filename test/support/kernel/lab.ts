@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { buildModule } from './builds';
 import type { DiskOptions, VirtualDisk } from './disk';
 import type { KernelFiles, Series } from './environment';
-import { kernelOf } from './environment';
+import { kernelOf, SLOWER } from './environment';
 import { Guest } from './guest';
 import type { ModuleName } from './initramfs';
 import { makeInitramfs } from './initramfs';
@@ -16,7 +16,7 @@ import type { Cut } from './rack';
 import { Rack } from './rack';
 
 /** What no guest may take longer than, from its start to its end. */
-export const BOOT_LIMIT_MS = 60_000;
+export const BOOT_LIMIT_MS = 60_000 * SLOWER;
 
 /** Setups are made at this time, and guests live after it: the same in every run. Nanoseconds since 1970. */
 export const LAB_TIME = 1_760_000_000_000_000_000n;
@@ -108,7 +108,8 @@ export class Lab {
       ...{ image: kernel.image, initramfs, disks, rack: this.rack.path },
       line: join(this.folder, `line${++this.boots}`),
       clockNs: LAB_TIME + BigInt(this.boots) * BETWEEN_BOOTS_NS,
-      ...{ memoryMiB: options.memoryMiB ?? 384, cpus: options.cpus ?? 1 },
+      // A kernel that watches its memory needs more of it.
+      ...{ memoryMiB: options.memoryMiB ?? (SLOWER > 1 ? 1024 : 384), cpus: options.cpus ?? 1 },
       ...{ icount: options.icount === true, append: options.append ?? '' },
     });
     this.machine = machine;
