@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The power may go at any moment. A workload of several hundred commits is recorded, and every state that a cut could have
+// left is judged by the toolkit, by the user-space build of the kernel's format code, and by what had been promised; many
+// of them by the kernel itself. DMREMAP_CRASH is the number of torn and lossy states, DMREMAP_SEED other ones than usual.
+import { fromEnvironment } from '../support/fixed-runs';
+import { buildJudge } from '../support/kernel-judge';
+import { below } from '../support/mutate';
+import { prng } from '../support/prng';
+import { removeTree, temporaryDirectory } from '../support/temporary';
+import { inPieces } from '../support/kernel/crash-cuts';
+import type { Wreck } from '../support/kernel/crash-states';
+import { breaches, contentsIn, Court } from '../support/kernel/crash-states';
+import type { Recorded } from '../support/kernel/crash-world';
+import {
+  losses,
+  MAIN_SECTORS,
+  openCrashLab,
+  prefixes,
+  record,
+  SPARES,
+  tears,
+} from '../support/kernel/crash-world';
+import { describeKernel } from '../support/kernel/environment';
+import type { Guest } from '../support/kernel/guest';
+import type { Lab } from '../support/kernel/lab';
+import { Replay } from '../support/kernel/replay';
+import type { LogEntry } from '../support/kernel/write-log';
+import { checkDisks } from '../support/kernel/toolkit';
+
+const COMMITS = 220;
+const STATES = fromEnvironment('DMREMAP_CRASH', 1600);
+const LOADED = 60;
+/** A boot may take a minute; this long it is given new states. */
+const BOOT_MS = 35_000;
+const SEED = 1000 * fromEnvironment('DMREMAP_SEED', 0) + 1;
+/** Words enough to understand a failure. */
+const MOST_WORDS = 8;
+
+describeKernel('a power cut', () => {
+  // Longer than a boot: what comes from one, or goes to many, is judged here too.
+  jest.setTimeout(900_000);
+  let lab: Lab;
+  let folder = '';
+  let judge = '';
+  let recorded: Recorded;
+  let court: Court;
+  let judged = 0;
+
+  beforeAll(async () => {
+    folder = temporaryDirectory();
+    judge = buildJudge(folder);
+    lab = await openCrashLab();
+    recorded = await record(lab, SEED, COMMITS);
+    court = new Court(recorded.setupUuid, judge);
+  });
+  afterAll(async () => {
+    removeTree(folder);
+    await lab.close();
+  });
+
+  /** Judges states in batches; the first broken promises in words. */
+  function hold(wrecks: Iterable<Wreck>): string[] {
+    const words: string[] = [];
+    let batch: { readonly wreck: Wreck; readonly key: string }[] = [];
+    const close = (): void => {
+      for (const { wreck, key } of batch) words.push(...breaches(wreck, court.verdict(key), recorded.ledger));
+      judged += batch.length;
+      batch = [];
+    };
+    for (const wreck of wrecks) {
+      batch.push({ wreck, key: court.enter(wreck.states) });
+      if (batch.length >= 50) close();
+      if (words.length > 0) return words.slice(0, MOST_WORDS);
+    }
+    close();
+    return words.slice(0, MOST_WORDS);
+  }
+
+  test('the workload was what it was meant to be', () => {
+    const { commits, workload, replay } = recorded;
+    expect(commits).toBeGreaterThanOrEqual(200);
+    for (const kind of ['write over bad sectors', 'read of bad sectors', 'write over lost sectors', 'remap'])
+      expect([kind, (workload.counts.get(kind) ?? 0) > 10]).toEqual([kind, true]);
+    console.info(
+      JSON.stringify({ commits, writes: replay.positions().length - 1, steps: [...workload.counts] }),
+    );
+  });
+
+  test('leaves every acknowledged change and byte, after each write of the log', () => {
+    const began = performance.now();
+    expect(hold(prefixes(recorded.replay))).toEqual([]);
+    console.info(
+      `${judged} prefixes, ${court.distinct} different metadata, ${Math.round(performance.now() - began)} ms`,
+    );
+  });
+
+  test('leaves them when the last write is torn', () => {
+    expect(hold(tears(recorded.replay, STATES / 2, SEED + 1))).toEqual([]);
+  });
+
+  test('leaves them when of all that was not flushed anything is left', () => {
+    expect(hold(losses(recorded.replay, STATES / 2, SEED + 2))).toEqual([]);
+  });
+
+  test('would be seen to lose things, if flushes did nothing', () => {
+    const { base, entries } = lab.rack.log;
+    const idle = entries.slice(0, 600).map((entry): LogEntry => {
+      if (entry.kind === 'write') return { ...entry, fua: false };
+      return entry.kind === 'flush' ? { ...entry, covers: 0 } : entry;
+    });
+    const before = judged;
+    expect(hold(losses(new Replay({ base, entries: idle }), 50, SEED + 5))).not.toEqual([]);
+    judged = before;
+  });
+
+  test('left thousands of states that were judged', () => {
+    expect(judged).toBeGreaterThan(2000);
+    console.info(JSON.stringify({ judged, metadata: court.distinct, verdicts: [...court.verdicts] }));
+  });
+
+  test(`leaves states that the kernel loads, reads and goes on with (${LOADED})`, async () => {
+    const wrecks = [
+      ...prefixes(recorded.replay, Math.ceil(recorded.replay.positions().length / (LOADED / 3)), 7),
+      ...tears(recorded.replay, LOADED / 3, SEED + 3),
+      ...losses(recorded.replay, LOADED / 3, SEED + 4),
+    ];
+    for (let turn = 0; turn < wrecks.length;) {
+      const guest = await lab.boot({ append: 'rcupdate.rcu_expedited=1' });
+      for (const end = performance.now() + BOOT_MS; turn < wrecks.length && performance.now() < end; turn++)
+        await live(guest, wrecks[turn]!, turn);
+      await lab.kill();
+    }
+    console.info(`${wrecks.length} states loaded by the kernel`);
+    expect(wrecks.length).toBeGreaterThanOrEqual(50);
+  });
+
+  /** Loads a state into the guest's disks, reads everything, writes on, and has fsck look at the result. */
+  async function live(guest: Guest, wreck: Wreck, turn: number): Promise<void> {
+    const { table, ledger } = recorded;
+    const random = prng(SEED + turn);
+    lab.rack.disks.forEach((disk, index) => {
+      disk.heal();
+      const state = wreck.states[index];
+      if (state !== undefined && state !== null) disk.load(state);
+    });
+    const { entries } = court.verdict(court.enter(wreck.states));
+    const contents = contentsIn(entries ?? [], wreck.states, MAIN_SECTORS);
+    await guest.create('again', table);
+    expect([wreck.name, await guest.read('again', 0, MAIN_SECTORS, { chunk: 8 })]).toEqual([
+      wreck.name,
+      inPieces(contents),
+    ]);
+    expect(ledger.sequenceBy(wreck.cut)).toBeLessThan(
+      BigInt((await guest.status('again')).split(' ')[1] ?? 0),
+    );
+    const bad = below(random, MAIN_SECTORS - 8);
+    lab.disk('main').failWrites(bad);
+    const written = new Map<number, string>();
+    for (const first of [bad, below(random, MAIN_SECTORS - 8), below(random, MAIN_SECTORS - 8)]) {
+      const version = 1_000_000 + first;
+      expect(await guest.write('again', first, 5, version)).toBe(`${first}+5:ok`);
+      for (let i = 0; i < 5; i++) written.set(first + i, `v${version}`);
+    }
+    const now = contents.map((content, sector) => written.get(sector) ?? content);
+    expect([wreck.name, await guest.read('again', 0, MAIN_SECTORS, { chunk: 8 })]).toEqual([
+      wreck.name,
+      inPieces(now),
+    ]);
+    await guest.dm('remove', 'again');
+    const check = await checkDisks(lab.rack, SPARES);
+    expect([wreck.name, check.setups.map(({ verdict }) => verdict), check.exit]).toEqual([
+      wreck.name,
+      ['clean'],
+      0,
+    ]);
+    const after = lab.rack.disks.map((disk) => disk.snapshot());
+    const verdict = court.verdict(court.enter(after));
+    expect(verdict.complaints).toEqual([]);
+    expect(contentsIn(verdict.entries ?? [], after, MAIN_SECTORS)).toEqual(now);
+  }
+});

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What is left after a power cut, judged without a guest: by the toolkit's core, by the user-space build of the kernel's
+// format code, and sector by sector against a ledger of what had been promised. Where states come from is in replay.ts.
+import { crc32 } from 'node:zlib';
+import { commitFrom } from '../../../src/core/commit';
+import { encodeCopy, sectionBytes } from '../../../src/core/generation';
+import type { RemapEntry } from '../../../src/core/layout';
+import { ENTRY_DATA_LOST, RETIRED_MAIN_SECTOR, SECTION, SLOT_SECTORS } from '../../../src/core/layout';
+import { planRepair } from '../../../src/core/plan';
+import type { SetupDecision } from '../../../src/core/model';
+import type { BenchSpare } from '../bench';
+import { decide, isAccepted, NOW_NS, YES } from '../bench';
+import { disagreements } from '../kernel-agreement';
+import { askJudge } from '../kernel-judge';
+import type { Placed } from '../kernel-seats';
+import { placeSpares, questionOf } from '../kernel-seats';
+import type { PageStore } from '../page-store';
+import type { Content, Ledger, Moment } from './crash-ledger';
+import { UNIT } from './crash-workload';
+import { SECTOR } from './disk';
+import { contentOf, patternSector } from './pattern';
+
+/** More than these setups ever use of a slot; held by a check. */
+const SLOT_BYTES = 65536;
+const SLOTS = SLOT_SECTORS.map((sector) => Number(sector) * SECTOR);
+
+/** The slots of a spare in some state. */
+export function spareIn(store: PageStore): BenchSpare {
+  return { slots: SLOTS.map((at) => store.read(at, SLOT_BYTES)) };
+}
+
+/** Contents of the disks: main first, then the spares by index; null: the spare is away. */
+export type Remains = readonly (PageStore | null)[];
+
+export interface Wreck {
+  readonly name: string;
+  readonly states: Remains;
+  /** The moment of the cut, and the moment before which changes were begun that may be there. */
+  readonly cut: Moment;
+  readonly begun: Moment;
+}
+
+/** What the metadata of a state came to. */
+export interface Verdict {
+  /** Null: no generation that a target would load. */
+  readonly entries: readonly RemapEntry[] | null;
+  readonly sequence: bigint;
+  /** Words for what is wrong; none is good. */
+  readonly complaints: readonly string[];
+  readonly kernelRefusal: string;
+}
+
+/** Repairs as dmremap-fsck -y would; what is wrong with the result. */
+export function repairComplaints(decision: SetupDecision, spares: readonly BenchSpare[]): string[] {
+  if (decision.verdict === 'clean') return [];
+  if (!isAccepted(decision)) return [`fsck can't repair it: ${decision.verdict}`];
+  const plan = planRepair(decision, YES);
+  if (plan.kind === 'none' || plan.base === null) return [`fsck plans nothing for ${decision.verdict}`];
+  const seats = [...new Set(plan.copies.map(({ seat }) => seat))];
+  const generation =
+    plan.kind === 'restore'
+      ? plan.base
+      : commitFrom(plan.base, {
+          highestSeen: decision.highestSeen,
+          uncertain: decision.uncertain,
+          now: NOW_NS,
+          runId: 0x1234567890n,
+          writer: 'dmremap-fsck 1.0.0',
+          present: seats.map(({ index, highestShown }) => ({ index, highestShown })),
+          degraded: false,
+        });
+  if (generation === null) return ['fsck has no new generation'];
+  const mended = spares.map(({ slots }) => ({ slots: [...slots] }));
+  for (const { seat, copy } of plan.copies) {
+    const place = { spareIndex: seat.index, spareUuid: seat.uuid, copyIndex: copy.copyIndex };
+    const slot = new Uint8Array(SLOT_BYTES);
+    slot.set(encodeCopy(generation, place));
+    const own = mended[seat.index];
+    if (own !== undefined) own.slots[copy.copyIndex] = slot;
+  }
+  const after = decide(decision.setupUuid, mended);
+  const found = after.winner?.generation ?? null;
+  if (after.verdict !== 'clean' || found === null) return [`after fsck it is ${after.verdict}`];
+  const [was, is] = [plan.base, found].map((one) => Buffer.from(sectionBytes(one, SECTION.remaps)));
+  return was !== undefined && is !== undefined && was.equals(is) ? [] : ['fsck changed the entries'];
+}
+
+/** Judges many states; those with the same metadata once. */
+export class Court {
+  private readonly known = new Map<string, Verdict>();
+  private waiting: { readonly key: string; readonly placed: Placed; readonly whole: boolean }[] = [];
+  /** Different metadata seen so far. */
+  readonly verdicts = new Map<string, number>();
+
+  constructor(
+    private readonly setupUuid: string,
+    private readonly judge: string,
+  ) {}
+
+  get distinct(): number {
+    return this.known.size + this.waiting.length;
+  }
+
+  /** Takes the metadata of a state; it is judged with others, at the latest when it is asked for. */
+  enter(states: Remains): string {
+    const present = states.slice(1).flatMap((state, index) => (state === null ? [] : [{ index, state }]));
+    const spares = present.map(({ state }) => spareIn(state));
+    const key = spares.map(({ slots }) => slots.map((slot) => crc32(slot)).join()).join(';');
+    if (this.known.has(key) || this.waiting.some((one) => one.key === key)) return key;
+    const placed = placeSpares(this.setupUuid, spares);
+    if (placed === null) throw new Error('more spares than a table has room for');
+    this.waiting.push({ key, placed, whole: present.length === states.length - 1 });
+    if (this.waiting.length >= 100) this.sit();
+    return key;
+  }
+
+  verdict(key: string): Verdict {
+    this.sit();
+    const found = this.known.get(key);
+    if (found === undefined) throw new Error('that was never entered');
+    return found;
+  }
+
+  private sit(): void {
+    const batch = this.waiting;
+    this.waiting = [];
+    const answers = askJudge(
+      this.judge,
+      batch.map(({ placed }) => questionOf(placed)),
+    );
+    batch.forEach(({ key, placed, whole }, i) => {
+      const { decision, table } = placed;
+      const answer = answers[i];
+      if (answer === undefined) throw new Error('the judge gave no answer');
+      const spares = table.filter((spare) => spare !== null);
+      const contents = decision.winner?.salvage === null ? decision.winner.contents : null;
+      const long = (decision.winner?.header.slotBytes ?? 0) > SLOT_BYTES;
+      this.verdicts.set(decision.verdict, (this.verdicts.get(decision.verdict) ?? 0) + 1);
+      this.known.set(key, {
+        entries: answer.refusal === 'ok' && !answer.unsound ? (contents?.remaps ?? null) : null,
+        sequence: decision.winner?.header.sequence ?? 0n,
+        kernelRefusal: answer.refusal,
+        complaints: [
+          ...(long ? ['the slots are longer than is looked at'] : []),
+          ...(answer.refusal === 'ok'
+            ? []
+            : [`the kernel refuses it: ${answer.refusal} ${answer.why ?? ''}`]),
+          ...(answer.unsound ? [`unsound: ${answer.rule ?? ''}`] : []),
+          ...disagreements(placed, answer),
+          ...(whole ? repairComplaints(decision, spares) : []),
+        ],
+      });
+    });
+  }
+}
+
+const patterns = new Map<string, Buffer>();
+
+/** As contentOf(), for the same few patterns millions of times. */
+function quickContent(sector: number, bytes: Uint8Array): Content {
+  const version = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true);
+  const key = `${sector}v${version}`;
+  const known = patterns.get(key);
+  if (known?.equals(bytes) === true) return `v${version}`;
+  const content = contentOf(sector, bytes);
+  if (content === `v${version}`) patterns.set(key, Buffer.from(patternSector(sector, version)));
+  return content;
+}
+
+/** What the entries make of each sector of the device; a spare that is away gives "away". */
+export function contentsIn(entries: readonly RemapEntry[], states: Remains, count: number): Content[] {
+  const place: ({ readonly disk: number; readonly sector: number } | null)[] = Array.from(
+    { length: count },
+    (_unused, sector) => ({ disk: 0, sector }),
+  );
+  for (const entry of entries) {
+    if (entry.mainSector === RETIRED_MAIN_SECTOR) continue;
+    for (let i = 0; i < entry.length; i++)
+      place[Number(entry.mainSector) + i] =
+        (entry.flags & ENTRY_DATA_LOST) !== 0
+          ? null
+          : { disk: 1 + entry.spareIndex, sector: Number(entry.spareSector) + i };
+  }
+  return place.map((at, sector) => {
+    if (at === null) return 'EIO';
+    const store = states[at.disk];
+    return store === null || store === undefined
+      ? 'away'
+      : quickContent(sector, store.read(at.sector * SECTOR, SECTOR));
+  });
+}
+
+/** Units of which something is remapped. */
+export function unitsIn(entries: readonly RemapEntry[]): Set<number> {
+  const units = new Set<number>();
+  for (const { mainSector, length } of entries) {
+    if (mainSector === RETIRED_MAIN_SECTOR) continue;
+    for (let i = 0; i < length; i++) units.add(Math.floor((Number(mainSector) + i) / UNIT));
+  }
+  return units;
+}
+
+/** Words for every promise that the state breaks, or that its metadata does. */
+export function breaches(wreck: Wreck, verdict: Verdict, ledger: Ledger): string[] {
+  const { name, states, cut, begun } = wreck;
+  const say = (what: string): string => `${name}: ${what}`;
+  const out = verdict.complaints.map(say);
+  const { entries } = verdict;
+  if (entries === null) return [...out, say('nothing loads')];
+  if (verdict.sequence < ledger.sequenceBy(cut))
+    out.push(say(`sequence ${verdict.sequence}, but ${ledger.sequenceBy(cut)} was acknowledged`));
+  const mapped = new Set<number>();
+  for (const entry of entries)
+    if (entry.mainSector !== RETIRED_MAIN_SECTOR)
+      for (let i = 0; i < entry.length; i++) mapped.add(Number(entry.mainSector) + i);
+  for (const unit of ledger.movedBy(cut))
+    for (let sector = unit * UNIT; sector < (unit + 1) * UNIT; sector++)
+      if (!mapped.has(sector)) out.push(say(`sector ${sector} is no longer remapped`));
+  contentsIn(entries, states, ledger.count).forEach((content, sector) => {
+    const allowed = ledger.allowed(sector, cut, begun);
+    if (content !== 'away' && !allowed.includes(content))
+      out.push(say(`sector ${sector} holds ${content}, not ${allowed.join(' or ')}`));
+  });
+  return out;
+}
