@@ -430,14 +430,23 @@ static int dmr_flush_data(struct dmr_device *d)
 
 /* -- the new generation ----------------------------------------------------- */
 
+/* Is a spare that belongs to the setup missing or given up? */
+static bool dmr_is_degraded(const struct dmr_device *d)
+{
+	unsigned int i;
+
+	for (i = 0; i < d->spares; i++)
+		if (!d->spare[i].alive && !d->spare[i].retired)
+			return true;
+	return false;
+}
+
 u32 dmr_health(const struct dmr_device *d, const struct dmr_table *t)
 {
 	u32 all = DMR_COPIES * d->spares, score = 100, i, lost = 0;
-	bool away = false;
 	u64 used = 0, room = 0;
 
 	for (i = 0; i < d->spares; i++) {
-		away |= !d->spare[i].alive && !d->spare[i].retired;
 		used += d->spare[i].used;
 		room += d->spare[i].data_sectors;
 	}
@@ -447,7 +456,7 @@ u32 dmr_health(const struct dmr_device *d, const struct dmr_table *t)
 	score -= max_t(u32, 30 * t->count / max(d->room, 1u),
 		       div64_u64(30 * min(used, room), room ?: 1));
 	score -= lost ? 20 : 0;
-	score -= away ? 20 : 0;
+	score -= dmr_is_degraded(d) ? 20 : 0;
 	return score;
 }
 
@@ -478,16 +487,6 @@ static void dmr_stamp_spares(struct dmr_device *d, u64 sequence)
 		record->last_sequence = cpu_to_le64(sequence);
 		record->used_sectors = cpu_to_le64(d->spare[i].used);
 	}
-}
-
-static bool dmr_is_degraded(const struct dmr_device *d)
-{
-	unsigned int i;
-
-	for (i = 0; i < d->spares; i++)
-		if (!d->spare[i].alive && !d->spare[i].retired)
-			return true;
-	return false;
 }
 
 static void dmr_stamp(struct dmr_device *d, const struct dmr_table *t, u32 state, u64 sequence)

@@ -148,7 +148,7 @@ static int dmr_map_flush(struct dmr_device *d, struct bio *bio, struct dmr_io *i
 	struct dmr_spare *s;
 
 	if (nr == 0) {
-		bio_set_dev(bio, d->main->bdev);
+		bio_set_dev(bio, d->main_bdev);
 		return DM_MAPIO_REMAPPED;
 	}
 	s = &d->spare[nr - 1];

@@ -130,7 +130,7 @@ static int dmr_check_spare(struct dmr_device *d, unsigned int i)
  */
 static int dmr_check_blocks(struct dmr_device *d)
 {
-	u32 now = bdev_logical_block_size(d->main->bdev), recorded = SECTOR_SIZE, i;
+	u32 now = bdev_logical_block_size(d->main_bdev), recorded = SECTOR_SIZE, i;
 
 	for (i = 0; i < d->spares; i++)
 		if (d->spare[i].dev)

@@ -144,13 +144,13 @@ bool dmr_main_answers(struct dmr_device *d)
 		u64 block = i == 8 ? blocks - 1 : (blocks * i) >> 3;
 		u64 sector = i ? d->main_start + block * d->block_sectors : d->probe_sector;
 
-		if (!dmr_rw_page(d->main->bdev, sector, REQ_OP_READ, d->probe_page, 0,
+		if (!dmr_rw_page(d->main_bdev, sector, REQ_OP_READ, d->probe_page, 0,
 				 d->block_sectors)) {
 			d->probe_sector = sector;
 			return true;
 		}
 	}
-	return !dmr_rw_page(d->main->bdev, d->main_start, REQ_OP_READ, d->probe_page, 0,
+	return !dmr_rw_page(d->main_bdev, d->main_start, REQ_OP_READ, d->probe_page, 0,
 			    d->block_sectors);
 }
 

@@ -24,7 +24,7 @@ static bool dmr_uses(struct dmr_device *d, struct block_device *bdev)
 {
 	unsigned int i;
 
-	if (dmr_bdevs_overlap(d->main->bdev, bdev))
+	if (dmr_bdevs_overlap(d->main_bdev, bdev))
 		return true;
 	for (i = 0; i < d->spares; i++)
 		if (d->spare[i].dev && dmr_bdevs_overlap(d->spare[i].dev->bdev, bdev))
@@ -37,7 +37,7 @@ static const char *dmr_shared(struct dmr_device *a, struct dmr_device *b)
 {
 	unsigned int i;
 
-	if (dmr_uses(a, b->main->bdev))
+	if (dmr_uses(a, b->main_bdev))
 		return b->main->name;
 	for (i = 0; i < b->spares; i++)
 		if (b->spare[i].dev && dmr_uses(a, b->spare[i].dev->bdev))

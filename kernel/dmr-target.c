@@ -179,12 +179,12 @@ static int dmr_get_main(struct dmr_device *d, struct dm_arg_set *as)
 		ti->error = "Main device can't be opened";
 		return r;
 	}
-	if (d->main_start > bdev_nr_sectors(d->main->bdev) ||
-	    ti->len > bdev_nr_sectors(d->main->bdev) - d->main_start) {
+	d->main_bdev = d->main->bdev;
+	if (d->main_start > bdev_nr_sectors(d->main_bdev) ||
+	    ti->len > bdev_nr_sectors(d->main_bdev) - d->main_start) {
 		ti->error = "Main device is too small";
 		return -EINVAL;
 	}
-	d->main_bdev = d->main->bdev;
 	d->main_end = d->main_start + ti->len;
 	return dmr_check_device(ti, d->main);
 }
@@ -209,7 +209,7 @@ static int dmr_get_spare(struct dmr_device *d, unsigned int i, const char *path,
 		ti->error = "Spare device is smaller than 8 MiB";
 		return -EINVAL;
 	}
-	if (dmr_bdevs_overlap(d->main->bdev, d->spare[i].dev->bdev)) {
+	if (dmr_bdevs_overlap(d->main_bdev, d->spare[i].dev->bdev)) {
 		ti->error = "Main and a spare are the same device, or overlap";
 		return -EINVAL;
 	}
@@ -231,7 +231,7 @@ static bool dmr_any_read_only(const struct dmr_device *d)
 	for (i = 0; i < d->spares; i++)
 		if (d->spare[i].dev && bdev_read_only(d->spare[i].dev->bdev))
 			return true;
-	return bdev_read_only(d->main->bdev);
+	return bdev_read_only(d->main_bdev);
 }
 
 static int dmr_parse(struct dmr_device *d, struct dm_arg_set *as)

@@ -94,7 +94,7 @@ static blk_status_t dmr_do_piece(struct dmr_device *d, const struct dmr_request 
 static struct block_device *dmr_run_device(struct dmr_device *d, const struct dmr_run *run)
 {
 	if (run->kind == DMR_RUN_MAIN)
-		return d->main->bdev;
+		return d->main_bdev;
 	return d->spare[run->spare_index].dev ? d->spare[run->spare_index].dev->bdev : NULL;
 }
 

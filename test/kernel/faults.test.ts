@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Main goes bad: reads, writes and flushes that fail, for good or once, alone or inside larger requests. After each
 // scenario every block is compared with what it must hold, inside and outside the guest, and the toolkit finds the spares
-// clean. What goes wrong with the spares is in spares.test.ts.
+// clean. What goes wrong with the spares is in spares-data.test.ts and spares-metadata.test.ts.
 import { describeKernel } from '../support/kernel/environment';
 import type { Guest } from '../support/kernel/guest';
 import { Lab } from '../support/kernel/lab';
-import { Scenario } from '../support/kernel/scenario';
+import { Scenario, USUAL_DISKS } from '../support/kernel/scenario';
 
 const MAIN = 8192;
 
@@ -18,11 +18,7 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
     beforeAll(async () => {
       lab = await Lab.open({
         kernel,
-        disks: [
-          { name: 'main', sectors: MAIN },
-          { name: 's0', sectors: 16384 },
-          { name: 's1', sectors: 16384 },
-        ],
+        disks: USUAL_DISKS,
       });
       guest = await lab.boot();
     });

@@ -4,7 +4,7 @@
 import { describeKernel } from '../support/kernel/environment';
 import type { Guest } from '../support/kernel/guest';
 import { Lab } from '../support/kernel/lab';
-import { hashOfDisks, Scenario } from '../support/kernel/scenario';
+import { hashOfDisks, Scenario, USUAL_DISKS } from '../support/kernel/scenario';
 
 describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
   describeKernel('a mapped device', () => {
@@ -15,11 +15,7 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
     beforeAll(async () => {
       lab = await Lab.open({
         kernel,
-        disks: [
-          { name: 'main', sectors: 8192 },
-          { name: 's0', sectors: 16384 },
-          { name: 's1', sectors: 16384 },
-        ],
+        disks: USUAL_DISKS,
       });
       guest = await lab.boot();
     });

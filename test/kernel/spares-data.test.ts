@@ -34,11 +34,6 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
       data = await Scenario.make(lab, options);
       await data.up();
     };
-    /** Makes a sector of main bad and writes to it. */
-    const force = async (sector: number, version: number): Promise<void> => {
-      data.mainDisk.failWrites(sector);
-      await data.write(sector, 1, version);
-    };
     /** Index of the spare on which a sector lies. */
     const spareOf = async (sector: number): Promise<string> =>
       (await data.message('query', String(sector))).split(' ').slice(0, 2).join(' ');
@@ -50,22 +45,22 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
     test('a bad place on a spare is retired, and the next one used', async () => {
       await start();
       const fault = data.spare(0).failWrites(DATA, 2);
-      await force(500, 2);
-      await force(501, 2);
+      await data.force(500, 2);
+      await data.force(501, 2);
       expect(fault.hits).toBe(2);
       expect(await data.list()).toEqual([`500 2 0 ${DATA + 2} live 1`, `- 2 0 ${DATA} retired 1`]);
       expect(await data.status()).toMatchObject({ mode: 'rw', copies: '10/10', spares: 'AA', used: 4 });
       await data.restart();
       // Nor is it used after a load.
-      await force(600, 3);
+      await data.force(600, 3);
       expect(fault.hits).toBe(2);
       await data.finish();
     });
 
     test('a sector of a spare that goes bad later: lost when read, moved when written', async () => {
       await start();
-      await force(500, 2);
-      await force(700, 2);
+      await data.force(500, 2);
+      await data.force(700, 2);
       data.spare(0).failReads(DATA);
       data.spare(0).failWrites(DATA + 1);
       expect(await data.read(496, 8, { chunk: 1 })).toBe('496+4:v1 500+1:EIO 501+3:v1');
@@ -86,9 +81,9 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
 
     test('a spare that dies: its data waits for it, new data goes on, and all is well when it is back', async () => {
       await start();
-      for (const sector of [10, 20, 30]) await force(sector, 2);
+      for (const sector of [10, 20, 30]) await data.force(sector, 2);
       data.spare(0).vanish();
-      await force(40, 3);
+      await data.force(40, 3);
       expect(await data.status()).toMatchObject({ mode: 'rw', copies: '5/10', spares: 'DA', lost: 0 });
       expect(await spareOf(40)).toBe('spare 1');
       expect(await data.read(10, 1)).toBe('10+1:EIO');
@@ -117,12 +112,12 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
       'a spare that comes back while the device is up stays out until it is activated again',
       async () => {
         await start();
-        await force(10, 2);
+        await data.force(10, 2);
         data.spare(0).vanish();
-        await force(20, 2);
+        await data.force(20, 2);
         data.spare(0).appear();
         const { write } = data.spare(0).counts;
-        await force(30, 2);
+        await data.force(30, 2);
         expect(await data.read(8, 4)).toBe('8+2:v1 10+1:v2 11+1:v1');
         expect(data.spare(0).counts.write).toBe(write);
         expect((await data.status()).spares).toBe('DA');
@@ -135,9 +130,9 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
 
     extra('a spare that can be read but not written is given up; its data is still read', async () => {
       await start();
-      await force(10, 2);
+      await data.force(10, 2);
       data.spare(0).failWrites(0, 16384);
-      await force(20, 3);
+      await data.force(20, 3);
       expect(await data.status()).toMatchObject({ mode: 'rw', copies: '5/10', spares: 'DA' });
       expect(await data.read(8, 16)).toBe('8+2:v1 10+1:v2 11+9:v1 20+1:v3 21+3:v1');
       await data.write(10, 1, 4);
@@ -155,7 +150,7 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
       async () => {
         await start();
         data.spare(0).failFlushes(Infinity);
-        await force(10, 2);
+        await data.force(10, 2);
         expect(await spareOf(10)).toBe('spare 1');
         expect((await data.status()).spares).toBe('DA');
         data.spare(0).failFlushes(0);
@@ -167,8 +162,8 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
 
     test('a flush reaches every device, and one that fails on a spare is told', async () => {
       await start();
-      await force(10, 2);
-      await force(20, 2);
+      await data.force(10, 2);
+      await data.force(20, 2);
       const counts = (): number[] => ['main', 's0', 's1'].map((name) => lab.disk(name).counts.flush);
       const before = counts();
       expect(await guest.flush('data')).toBe('ok');
@@ -233,12 +228,12 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
     extra('eight spares, three of which are lost', async () => {
       await start({ spares: EIGHT });
       await data.message('set', 'spare_policy', '1');
-      for (let i = 0; i < 16; i++) await force(100 + 8 * i, 2);
+      for (let i = 0; i < 16; i++) await data.force(100 + 8 * i, 2);
       expect(await data.status()).toMatchObject({ copies: '40/40', spares: 'AAAAAAAA', extents: 16 });
       expect(new Set(await Promise.all(EIGHT.map(async (_, i) => await spareOf(100 + 8 * i)))).size).toBe(8);
       await data.restart();
       for (const index of [0, 3, 7]) data.spare(index).vanish();
-      for (let i = 0; i < 16; i++) await force(1000 + 8 * i, 3);
+      for (let i = 0; i < 16; i++) await data.force(1000 + 8 * i, 3);
       expect(await data.status()).toMatchObject({ mode: 'rw', spares: 'DAADAAAD', copies: '25/40', lost: 0 });
       await data.down();
       for (const index of [0, 3, 7]) data.spare(index).appear();

@@ -4,7 +4,7 @@
 import { describeKernel } from '../support/kernel/environment';
 import type { Guest } from '../support/kernel/guest';
 import { Lab } from '../support/kernel/lab';
-import { Scenario } from '../support/kernel/scenario';
+import { Scenario, USUAL_DISKS } from '../support/kernel/scenario';
 
 /** Sectors of the slots, and where in them a REMAPS section begins. */
 const SLOT = [0, 1024, 2048, 4096, 8192] as const;
@@ -19,11 +19,7 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
     beforeAll(async () => {
       lab = await Lab.open({
         kernel,
-        disks: [
-          { name: 'main', sectors: 8192 },
-          { name: 's0', sectors: 16384 },
-          { name: 's1', sectors: 16384 },
-        ],
+        disks: USUAL_DISKS,
       });
       guest = await lab.boot();
     });
@@ -35,11 +31,6 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
     const start = async (): Promise<void> => {
       data = await Scenario.make(lab);
       await data.up();
-    };
-    /** Makes a sector of main bad and writes to it. */
-    const force = async (sector: number, version: number): Promise<void> => {
-      data.mainDisk.failWrites(sector);
-      await data.write(sector, 1, version);
     };
     /** What only one kernel is asked for. */
     const extra = (title: string, body: () => Promise<void>): void => {
@@ -55,12 +46,12 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
         await start();
         const before = await guest.eventNumber('data');
         const fault = data.spare(0).failWrites(at, 8);
-        await force(77, 2);
+        await data.force(77, 2);
         expect(fault.hits).toBe(1);
         expect(await data.status()).toMatchObject({ mode: 'rw', copies: '9/10', spares: 'AA' });
         expect(await guest.eventNumber('data')).toBeGreaterThan(before);
         // Once a minute, not at every commit.
-        await force(79, 2);
+        await data.force(79, 2);
         expect(fault.hits).toBe(1);
         await data.checkInside();
         await data.down();
@@ -81,7 +72,7 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
       ['all over', SLOT[0], 1024],
     ])('a copy that can not be read at load, %s, is written anew', async (_, at, count) => {
       await start();
-      await force(77, 2);
+      await data.force(77, 2);
       const { sequence } = await data.status();
       await data.down();
       data.spare(1).failReads(at, count, { healsOnWrite: true });
@@ -102,7 +93,7 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
         await data.down();
         await data.up();
         expect(await data.status()).toMatchObject({ mode: 'rw', copies: '9/10' });
-        await force(77, 2);
+        await data.force(77, 2);
         await data.checkInside();
         await data.down();
         expect(data.spare(1).runs(SLOT[3], 8)).toEqual([{ sector: SLOT[3], count: 8, state: 'zero' }]);
@@ -115,7 +106,7 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
 
     test('too few copies can be written: EIO for what needs a commit, all else goes on, and it recovers', async () => {
       await start();
-      await force(10, 2);
+      await data.force(10, 2);
       for (const spare of [0, 1])
         for (const copy of [0, 1, 2] as const) data.spare(spare).failWrites(SLOT[copy], 8);
       data.mainDisk.failWrites(20);
@@ -138,7 +129,7 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
 
     test('no copy at all can be written: what lies on the spares is still read', async () => {
       await start();
-      await force(10, 2);
+      await data.force(10, 2);
       for (const spare of [0, 1]) for (const at of SLOT) data.spare(spare).failWrites(at, 8);
       data.mainDisk.failWrites(20);
       await data.writeFails(20, 1, 3);
@@ -169,7 +160,7 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
 
     extra('someone else writes to the spares: no more writes, and theirs is not touched', async () => {
       await start();
-      await force(10, 2);
+      await data.force(10, 2);
       // A generation of another run, as another machine would have put it there.
       const other = data.spare(0).peek(0, 8);
       other[0x078] = (other[0x078] ?? 0) ^ 0xff;

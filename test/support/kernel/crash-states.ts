@@ -89,7 +89,9 @@ export function repairComplaints(decision: SetupDecision, spares: readonly Bench
 export class Court {
   private readonly known = new Map<string, Verdict>();
   private waiting: { readonly key: string; readonly placed: Placed; readonly whole: boolean }[] = [];
-  /** Different metadata seen so far. */
+  /** States taken so far. */
+  entered = 0;
+  /** How often the toolkit came to each verdict, over different metadata. */
   readonly verdicts = new Map<string, number>();
 
   constructor(
@@ -97,12 +99,14 @@ export class Court {
     private readonly judge: string,
   ) {}
 
+  /** Different metadata seen so far. */
   get distinct(): number {
     return this.known.size + this.waiting.length;
   }
 
   /** Takes the metadata of a state; it is judged with others, at the latest when it is asked for. */
   enter(states: Remains): string {
+    this.entered++;
     const present = states.slice(1).flatMap((state, index) => (state === null ? [] : [{ index, state }]));
     const spares = present.map(({ state }) => spareIn(state));
     const key = spares.map(({ slots }) => slots.map((slot) => crc32(slot)).join()).join(';');

@@ -63,6 +63,13 @@ export function hashOfDisks(lab: Lab): string {
   return hash.digest('hex');
 }
 
+/** What most scenarios need: a main device and two spares. */
+export const USUAL_DISKS = [
+  { name: 'main', sectors: 8192 },
+  { name: 's0', sectors: 16384 },
+  { name: 's1', sectors: 16384 },
+] as const;
+
 export interface ScenarioOptions extends Partial<FormatOptions> {
   readonly main?: string;
   readonly spares?: readonly string[];
@@ -238,6 +245,12 @@ export class Scenario {
     const result = await this.guest.write(this.name, first, count, version, options);
     if (result !== `${first}+${count}:ok`) throw new Error(`a write of v${version}: ${result}`);
     this.note(first, count, `v${version}`);
+  }
+
+  /** Makes a sector of main bad and writes to it, so that it moves. */
+  async force(sector: number, version: number): Promise<void> {
+    this.mainDisk.failWrites(sector);
+    await this.write(sector, 1, version);
   }
 
   /** A write that must fail: what its sectors hold afterwards is the old or the new. */
