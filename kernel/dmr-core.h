@@ -300,6 +300,7 @@ void dmr_drop_change(struct dmr_device *d);
 void dmr_tell_draft(struct dmr_device *d);
 void dmr_publish_change(struct dmr_device *d);
 void dmr_release_holds(struct dmr_device *d);
+bool dmr_settle_doubt(struct dmr_device *d);
 bool dmr_touches_hold(const struct dmr_device *d, u64 start, u64 end);
 int dmr_move_unit(struct dmr_device *d, u64 sector, u8 reason, const struct dmr_overlay *over,
 		  u64 bad_start, u64 bad_end);

@@ -128,6 +128,23 @@ void dmr_release_holds(struct dmr_device *d)
 	write_sequnlock_irq(&d->hold_lock);
 }
 
+/*
+ * A commit that failed half-way may still be what the next load finds, and it
+ * says that the held sectors lie elsewhere. Were a write to them acknowledged
+ * where they are, that load would lose it. So first a later commit without
+ * those entries. Nothing is drafted before that either: the holds of one draft
+ * after another would pile up, until no request could be taken any more.
+ */
+bool dmr_settle_doubt(struct dmr_device *d)
+{
+	if (!d->doubt)
+		return true;
+	if (dmr_commit(d, dmr_live_table(d), DMR_STATE_ACTIVE))
+		return false;
+	dmr_release_holds(d);
+	return true;
+}
+
 /* -- is it the sector or the device? ---------------------------------------- */
 
 /*
@@ -479,7 +496,8 @@ static void dmr_tell_moved(struct dmr_device *d, const struct dmr_unit *u,
  *
  * Returns 0: drafted, and a commit must follow. 1: for REASON_READ, everything
  * could be read after all, nothing done. -ENOSPC: no entry or no space. -EIO:
- * main is gone, or all of it is on spares that are. -EBUSY: there is another writer.
+ * main is gone, all of it is on spares that are, or an earlier commit is in doubt.
+ * -EBUSY: there is another writer.
  */
 int dmr_move_unit(struct dmr_device *d, u64 sector, u8 reason, const struct dmr_overlay *over,
 		  u64 bad_start, u64 bad_end)
@@ -496,6 +514,8 @@ int dmr_move_unit(struct dmr_device *d, u64 sector, u8 reason, const struct dmr_
 	u.start = max(u.base, d->main_start);
 	u.end = min(u.base + d->unit, d->main_end);
 	all = dmr_unit_bits(&u, u.start, u.end);
+	if (!dmr_settle_doubt(d))
+		return -EIO;
 	dmr_hold(d, u.start, u.end);
 	dmr_begin_change(d);
 
@@ -544,6 +564,8 @@ int dmr_heal(struct dmr_device *d, const struct dmr_run *run, u64 start)
 {
 	struct dmr_entry e;
 
+	if (!dmr_settle_doubt(d))
+		return -EIO;
 	dmr_begin_change(d);
 	e = d->change->e[run->index];
 	e.main = start;

@@ -272,22 +272,6 @@ static blk_status_t dmr_write_run(struct dmr_device *d, const struct dmr_request
 	return BLK_STS_OK;
 }
 
-/*
- * A commit that failed half-way may still be what the next load finds, and it
- * says that the held sectors lie elsewhere. Were a write to them acknowledged
- * where they are, that load would lose it. So first a later commit without
- * those entries: our own, or the one that this batch ends with.
- */
-static bool dmr_settle_doubt(struct dmr_device *d, const struct dmr_request *rq)
-{
-	if (!d->doubt || d->change || !dmr_touches_hold(d, rq->start, rq->end))
-		return true;
-	if (dmr_commit(d, dmr_live_table(d), DMR_STATE_ACTIVE))
-		return false;
-	dmr_release_holds(d);
-	return true;
-}
-
 static blk_status_t dmr_do_request(struct dmr_device *d, struct bio *bio)
 {
 	struct dmr_request rq = dmr_request_of(d, bio);
@@ -297,7 +281,8 @@ static blk_status_t dmr_do_request(struct dmr_device *d, struct bio *bio)
 
 	if (bio_op(bio) == REQ_OP_DISCARD)
 		return BLK_STS_OK;	/* a hint, and it came at a bad time */
-	if (write && (!d->writable || !dmr_settle_doubt(d, &rq)))
+	if (write && (!d->writable ||
+		      (dmr_touches_hold(d, rq.start, rq.end) && !dmr_settle_doubt(d))))
 		return BLK_STS_IOERR;
 	while (sector < rq.end) {
 		/* In pieces, so that one bad block does not make all of a huge request slow. */
@@ -391,7 +376,9 @@ static void dmr_do_bios(struct dmr_device *d)
 	unsigned int n = 0;
 	struct bio *bio;
 
-	while (n++ < DMR_BATCH && d->holds < DMR_MANY_HOLDS && (bio = dmr_next_bio(d))) {
+	/* In doubt, holds of an earlier batch may still be there; then none are added. */
+	while (n++ < DMR_BATCH && (d->doubt || d->holds < DMR_MANY_HOLDS) &&
+	       (bio = dmr_next_bio(d))) {
 		bio->bi_status = dmr_do_request(d, bio);
 		/* From the first change on, what was done may stand on what is not durable yet. */
 		if (d->change)

@@ -127,6 +127,26 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
       await data.finish();
     });
 
+    extra('a commit of very many moves fails half-way: the errors after it are still answered', async () => {
+      await start();
+      for (const spare of [0, 1])
+        for (const copy of [0, 1, 2] as const) data.spare(spare).failWrites(SLOT[copy], 8);
+      for (let at = 0; at < 60; at++) data.mainDisk.failWrites(at * 32);
+      await data.writeFails(0, 1920, 3);
+      data.mainDisk.failWrites(4000);
+      await data.writeFails(4000, 1, 3);
+      data.mainDisk.failReads(4100);
+      expect(await data.read(4096, 8, { chunk: 1 })).toBe('4096+4:v1 4100+1:EIO 4101+3:v1');
+      expect(await data.status()).toMatchObject({ mode: 'fail', lost: 0 });
+      for (const spare of [0, 1]) data.spare(spare).heal();
+      await guest.dm('suspend', 'data');
+      await guest.dm('resume', 'data');
+      await data.write(0, 1920, 4);
+      await data.write(4000, 1, 4);
+      data.mainDisk.heal();
+      await data.finish();
+    });
+
     test('no copy at all can be written: what lies on the spares is still read', async () => {
       await start();
       await data.force(10, 2);
