@@ -96,11 +96,26 @@ struct dmr_copy {
 	DECLARE_BITMAP(pending, DMR_SLOT_BLOCKS);
 };
 
-/* Bits of dmr_spare.flags. */
-enum {
-	/* A flush of ours failed: the error belongs to whoever flushes next. */
-	DMR_SPARE_FLUSH_FAILED,
+/*
+ * A device tells once that a flush failed, to whoever flushed; and what it had not
+ * made durable may then be gone. So if the worker is told, the next one who
+ * flushes must be: `failed`. One who flushes while the worker does may be answered
+ * first, and can only be told what became of it by the worker: `running`.
+ */
+struct dmr_flushes {
+	bool running;	/* stored with release, after `failed` */
+	unsigned long failed;	/* bit 0 */
 };
+
+static inline void dmr_owe_flush_error(struct dmr_flushes *flushes)
+{
+	set_bit(0, &flushes->failed);
+}
+
+static inline bool dmr_take_flush_error(struct dmr_flushes *flushes)
+{
+	return unlikely(test_bit(0, &flushes->failed)) && test_and_clear_bit(0, &flushes->failed);
+}
 
 struct dmr_spare {
 	struct dm_dev *dev;	/* NULL: missing */
@@ -108,13 +123,22 @@ struct dmr_spare {
 	u64 data_start, data_sectors;
 	bool alive;		/* takes part in commits and allocations */
 	bool retired;		/* no longer of the setup: read, never written */
+	bool absent;		/* given, but none of its headers can be read: taken for missing */
+	bool given_up;		/* of an earlier activation: it did not answer any more */
 	u64 shown;		/* highest sequence it showed at load */
-	unsigned long flags;
+	struct dmr_flushes flushes;
 	atomic_t written;	/* writes that ended well, counted before they are acknowledged */
 	unsigned int flushed;	/* as many of them a flush has reached */
 	u64 used;		/* sectors handed out or named by entries */
 	struct dmr_copy copy[DMR_COPIES];
 };
+
+/* A flush that began when so much was written went well, or its failure was told. */
+static inline void dmr_count_flushed(struct dmr_spare *s, unsigned int mark)
+{
+	if ((int)(mark - READ_ONCE(s->flushed)) > 0)
+		WRITE_ONCE(s->flushed, mark);
+}
 
 struct dmr_hold {
 	u64 start, end;	/* sectors of main, half-open */
@@ -128,7 +152,7 @@ struct dmr_features {
 	u8 setup_uuid[16];
 };
 
-/* Since activation; errors over the life of a setup are in HEALTH. */
+/* Since the table was loaded; errors over the life of a setup are in HEALTH. */
 struct dmr_stats {
 	u64 read_errors, write_errors, flush_errors;
 	u64 retried_reads, retried_writes;
@@ -136,12 +160,16 @@ struct dmr_stats {
 	u64 commits, failed_commits, copies_repaired;
 };
 
-/* What will be told of the change under way, once it is durable. */
+/* An event that is not in the ring yet. */
 struct dmr_tale {
-	u16 kind;
+	u64 time_ns;
+	u16 kind, device;
 	u64 sector;
 	u32 length, value;
 };
+
+/* Spares given up and copies mended while a commit is written. */
+#define DMR_LATE_EVENTS (DMR_MAX_SPARES * (1 + DMR_COPIES))
 
 struct dmr_draft {
 	struct dmr_stats stats;
@@ -160,6 +188,7 @@ struct dmr_device {
 
 	/* The fast path. */
 	struct block_device *main_bdev;
+	struct dmr_flushes main_flushes;
 	struct dmr_table __rcu *table;
 	unsigned long *filter;
 	unsigned int filter_shift;	/* sectors per bit, as a power of two */
@@ -175,6 +204,7 @@ struct dmr_device {
 	struct bio_list bios;
 	struct list_head jobs;
 	bool active;		/* between preresume and postsuspend */
+	bool stopping;		/* suspend waits for messages: long ones are to end */
 	struct workqueue_struct *wq;
 	struct work_struct work;
 	struct delayed_work revive;	/* dead copies, once a minute */
@@ -198,6 +228,10 @@ struct dmr_device {
 	struct dm_io_client *io;
 	struct bio_list waiting;	/* for the commit */
 	struct dmr_disk_event events[DMR_EVENT_RING];	/* as they were before it */
+	u32 event_count;
+	bool committing;	/* the ring is being written: what happens now comes after it */
+	unsigned int lates;
+	struct dmr_tale late[DMR_LATE_EVENTS];
 
 	/* The generation that the image holds. */
 	struct dmr_generation *gen;
@@ -212,6 +246,7 @@ struct dmr_device {
 	bool doubtful_load;
 	bool doubt;		/* a commit failed half-way: see dmr_commit() */
 
+	struct dmr_load_room *load_room;	/* for dmr_load(), which can't wait for memory */
 	struct dmr_stats stats;
 	struct list_head registered;
 	bool claimed_setup;	/* gen names the setup that is ours alone */
@@ -224,6 +259,12 @@ enum dmr_io_state {
 	DMR_IO_FINISHED,	/* the worker is done: end_io lets it go */
 };
 
+/* Bits of dmr_io.notes. */
+enum {
+	DMR_IO_FAILED = 1,	/* the device said so; else it came to the worker for another reason */
+	DMR_IO_HEALED = 2,	/* what it wrote is LOST until the draft is durable */
+};
+
 struct dmr_io {
 	struct bvec_iter iter;	/* as mapped: end_io's own is used up. Relative to the target */
 	union {
@@ -231,7 +272,8 @@ struct dmr_io {
 		struct {
 			u8 state;
 			bool tracked;	/* holds d->writes */
-			u8 spare;	/* 1 + the spare that this writes to or flushes; 0: none */
+			u8 spare;	/* 1 + the spare that this goes to; 0: main */
+			u8 notes;	/* DMR_IO_FAILED, DMR_IO_HEALED */
 		};
 	};
 	union {
@@ -240,9 +282,18 @@ struct dmr_io {
 	};
 };
 
+/* What dmr_load() needs besides; made in the constructor. */
+struct dmr_load_room {
+	struct dmr_places places;
+	struct dmr_scratch sort;
+	struct dmr_choice choice;
+	struct dmr_judgement winner;
+};
+
 /* A message's work, done by the worker while the sender waits. */
 struct dmr_job {
 	struct list_head list;
+	/* Does a part of it, on the draft. DMR_JOB_GOES_ON: there is more, once this is durable. */
 	int (*run)(struct dmr_device *d, struct dmr_job *job);
 	/* The commit failed: takes back what run() did to the configuration. May be NULL. */
 	void (*undo)(struct dmr_device *d, struct dmr_job *job);
@@ -253,6 +304,12 @@ struct dmr_job {
 	int result;
 	struct completion done;
 };
+
+/* What a device says that can't read or write a sector, and not that it can't be reached. */
+static inline bool dmr_is_of_medium(blk_status_t status)
+{
+	return status == BLK_STS_IOERR || status == BLK_STS_MEDIUM;
+}
 
 static inline struct dmr_table *dmr_live_table(struct dmr_device *d)
 {
@@ -271,6 +328,13 @@ static inline u64 dmr_filter_bit(const struct dmr_device *d, u64 sector)
 {
 	return sector >> d->filter_shift;
 }
+
+#define DMR_JOB_GOES_ON 1
+
+/* One write of a commit. */
+struct dmr_step {
+	u8 spare, copy;
+};
 
 /* What a move brings along; sectors of main, half-open, either may be empty. */
 struct dmr_overlay {
@@ -297,7 +361,6 @@ void dmr_arm_revive(struct dmr_device *d);
 /* dmr-move.c: moving sectors to a spare */
 void dmr_begin_change(struct dmr_device *d);
 void dmr_drop_change(struct dmr_device *d);
-void dmr_tell_draft(struct dmr_device *d);
 void dmr_publish_change(struct dmr_device *d);
 void dmr_release_holds(struct dmr_device *d);
 bool dmr_settle_doubt(struct dmr_device *d);
@@ -316,18 +379,35 @@ blk_status_t dmr_rw_bio(struct dmr_device *d, struct bio *bio, struct bvec_iter 
 			struct block_device *bdev, u64 sector);
 void dmr_copy_from_bio(struct bio *bio, struct bvec_iter iter, u32 skip, void *to, u32 bytes);
 
-/* dmr-load.c and dmr-commit.c: the metadata */
+/* dmr-load.c, dmr-commit.c: the metadata */
 int dmr_load(struct dmr_device *d);
 int dmr_commit(struct dmr_device *d, const struct dmr_table *t, u32 state);
-int dmr_check_ours(struct dmr_device *d);
 void dmr_revive_copies(struct dmr_device *d);
-bool dmr_has_dead_copies(const struct dmr_device *d);
-int dmr_read_slot(struct dmr_device *d, unsigned int spare, unsigned int copy, u32 offset,
-		  void *to, u32 bytes);
+void dmr_set_mode(struct dmr_device *d, enum dmr_mode mode, const char *why);
+
+/* dmr-order.c: what counts before it is written */
 unsigned int dmr_good_copies(const struct dmr_device *d);
-void dmr_lose_spare(struct dmr_device *d, unsigned int i);
-void dmr_event(struct dmr_device *d, u16 kind, u16 device, u64 sector, u32 length, u32 value);
+bool dmr_has_dead_copies(const struct dmr_device *d);
+bool dmr_has_writable_copy(const struct dmr_device *d, unsigned int i);
+bool dmr_is_degraded(const struct dmr_device *d);
 u32 dmr_health(const struct dmr_device *d, const struct dmr_table *t);
+void dmr_lose_spare(struct dmr_device *d, unsigned int i);
+unsigned int dmr_list_steps(const struct dmr_device *d, struct dmr_step *steps);
+bool dmr_is_last_whole(const struct dmr_device *d, struct dmr_step step);
+int dmr_may_commit(const struct dmr_device *d, const struct dmr_step *steps, unsigned int n);
+int dmr_check_ours(struct dmr_device *d);
+
+/* dmr-slot.c: one copy of it */
+int dmr_read_slot(struct dmr_device *d, unsigned int i, unsigned int c, u32 offset, void *to,
+		  u32 bytes);
+int dmr_write_copy(struct dmr_device *d, unsigned int i, unsigned int c);
+int dmr_flush_spare(struct dmr_device *d, unsigned int i);
+
+/* dmr-event.c: what there is to tell */
+void dmr_event(struct dmr_device *d, u16 kind, u16 device, u64 sector, u32 length, u32 value);
+void dmr_draft_tale(struct dmr_device *d, u16 kind, u64 sector, u32 length, u32 value);
+void dmr_begin_telling(struct dmr_device *d);
+void dmr_end_telling(struct dmr_device *d, bool failed);
 
 /* dmr-registry.c: what is in use anywhere on this machine */
 bool dmr_bdevs_overlap(struct block_device *a, struct block_device *b);

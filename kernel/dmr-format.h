@@ -413,6 +413,12 @@ void dmr_judge_header(const void *block, u32 bytes, struct dmr_judgement *j);
  */
 void dmr_judge(const void *slot, u32 bytes, struct dmr_judgement *j);
 
+/*
+ * Does no section of this GOOD header cover anything of the block at byte `at` of
+ * the slot? Then nothing of it matters: FORMAT.md section 1.
+ */
+bool dmr_is_gap(const struct dmr_header *h, u32 at);
+
 /* Room for sorting the entries; 62 KB, so not on the stack. */
 struct dmr_scratch {
 	u16 order[2][DMR_MAX_ENTRIES];

@@ -11,7 +11,8 @@
  */
 static __always_inline bool dmr_filter_hit(const struct dmr_device *d, u64 start, u32 sectors)
 {
-	u64 bit = dmr_filter_bit(d, start), last = dmr_filter_bit(d, start + sectors - 1);
+	/* Nobody sends reads of nothing; if someone does, they must not lead out of the filter. */
+	u64 bit = dmr_filter_bit(d, start), last = dmr_filter_bit(d, start + sectors - !!sectors);
 
 	if (unlikely(test_bit(bit, d->filter)))
 		return true;
@@ -112,8 +113,7 @@ static int dmr_to_spare(struct dmr_device *d, struct bio *bio, struct dmr_io *io
 		return dmr_to_worker(d, bio, io);
 	if (!s->dev)
 		return DM_MAPIO_KILL;
-	if (io->tracked)
-		io->spare = 1 + run->spare_index;
+	io->spare = 1 + run->spare_index;
 	bio_set_dev(bio, s->dev->bdev);
 	bio->bi_iter.bi_sector = run->spare_sector;
 	return DM_MAPIO_REMAPPED;
@@ -139,21 +139,20 @@ static noinline int dmr_map_remapped_read(struct dmr_device *d, struct bio *bio,
 /*
  * One empty flush per device. A spare that is given up no longer counts, unless
  * something was written to it that no flush has reached: then "flushed" would
- * be a lie. So would it be after a flush of ours failed, for a device tells such
- * a thing once.
+ * be a lie. So would it be after a flush of the worker failed.
  */
 static int dmr_map_flush(struct dmr_device *d, struct bio *bio, struct dmr_io *io)
 {
 	unsigned int nr = dm_bio_get_target_bio_nr(bio);
 	struct dmr_spare *s;
 
+	if (dmr_take_flush_error(nr ? &d->spare[nr - 1].flushes : &d->main_flushes))
+		return DM_MAPIO_KILL;
 	if (nr == 0) {
 		bio_set_dev(bio, d->main_bdev);
 		return DM_MAPIO_REMAPPED;
 	}
 	s = &d->spare[nr - 1];
-	if (test_and_clear_bit(DMR_SPARE_FLUSH_FAILED, &s->flags))
-		return DM_MAPIO_KILL;
 	io->mark = atomic_read(&s->written);
 	if (!s->dev || (!READ_ONCE(s->alive) && io->mark == READ_ONCE(s->flushed))) {
 		io->state = DMR_IO_FINISHED;
@@ -231,30 +230,53 @@ int dmr_map(struct dm_target *ti, struct bio *bio)
  * device that is gone or does not know the command would eat the spares. A
  * spare that takes no writes for whatever reason is one to move on from.
  */
-static bool dmr_is_worth_a_look(blk_status_t status, struct bio *bio, const struct dmr_io *io)
+static bool dmr_is_worth_a_look(struct dmr_device *d, blk_status_t status, struct bio *bio,
+				const struct dmr_io *io)
 {
 	switch (bio_op(bio)) {
 	case REQ_OP_READ:
-		return status == BLK_STS_IOERR || status == BLK_STS_MEDIUM ||
-		       status == BLK_STS_PROTECTION;
+		/* What lies on a spare that is given up can't be had, and asking takes long. */
+		if (io->spare && !READ_ONCE(d->spare[io->spare - 1].alive))
+			return false;
+		return dmr_is_of_medium(status) || status == BLK_STS_PROTECTION;
 	case REQ_OP_WRITE:
+		return io->spare ? status != BLK_STS_AGAIN : dmr_is_of_medium(status);
 	case REQ_OP_WRITE_ZEROES:
-		if (io->spare)
-			return status != BLK_STS_AGAIN && status != BLK_STS_NOTSUPP &&
-			       status != BLK_STS_TARGET && status != BLK_STS_RESOURCE;
-		return status == BLK_STS_IOERR || status == BLK_STS_MEDIUM;
+		/* dm hears of these two that the device does not know the command. */
+		if (status == BLK_STS_NOTSUPP || status == BLK_STS_TARGET)
+			return false;
+		return io->spare ? status != BLK_STS_AGAIN : dmr_is_of_medium(status);
 	default:
 		return false;
 	}
 }
 
-/* What a spare has taken, and what of it is flushed; before anyone hears of it. */
-static void dmr_count_spare(struct dmr_spare *s, const struct dmr_io *io)
+/* A flush ended. Not before the worker's own did, if one is under way: see struct dmr_flushes. */
+static int dmr_end_flush(struct dmr_device *d, struct bio *bio, struct dmr_io *io,
+			 blk_status_t *error)
 {
-	if (io->iter.bi_size)
-		atomic_inc(&s->written);
-	else if ((int)(io->mark - READ_ONCE(s->flushed)) > 0)
-		WRITE_ONCE(s->flushed, io->mark);
+	struct dmr_spare *s = io->spare ? &d->spare[io->spare - 1] : NULL;
+	struct dmr_flushes *flushes = s ? &s->flushes : &d->main_flushes;
+
+	if (io->state == DMR_IO_FINISHED)
+		return DM_ENDIO_DONE;
+	if (*error) {
+		WRITE_ONCE(d->stats.flush_errors, d->stats.flush_errors + 1);
+		/* Told once, as a device does; else each flush would fail that comes after. */
+		if (s && !READ_ONCE(s->alive))
+			dmr_count_flushed(s, io->mark);
+		return DM_ENDIO_DONE;
+	}
+	if (s)
+		dmr_count_flushed(s, io->mark);
+	/* Pairs with dmr_flush_spare(). */
+	if (unlikely(smp_load_acquire(&flushes->running))) {
+		dmr_queue_bio(d, bio);
+		return DM_ENDIO_INCOMPLETE;
+	}
+	if (unlikely(dmr_take_flush_error(flushes)))
+		*error = BLK_STS_IOERR;
+	return DM_ENDIO_DONE;
 }
 
 static noinline int dmr_failed(struct dmr_device *d, struct bio *bio, struct dmr_io *io,
@@ -262,13 +284,10 @@ static noinline int dmr_failed(struct dmr_device *d, struct bio *bio, struct dmr
 {
 	if (io->state == DMR_IO_FINISHED)
 		return DM_ENDIO_DONE;
-	if (!io->iter.bi_size) {
-		WRITE_ONCE(d->stats.flush_errors, d->stats.flush_errors + 1);
-		return DM_ENDIO_DONE;
-	}
 	/* Nobody waits for read-ahead, and no disk is judged by it. */
-	if (!dmr_is_worth_a_look(status, bio, io) || (bio->bi_opf & REQ_RAHEAD))
+	if (!dmr_is_worth_a_look(d, status, bio, io) || (bio->bi_opf & REQ_RAHEAD))
 		return DM_ENDIO_DONE;
+	io->notes |= DMR_IO_FAILED;
 	dmr_queue_bio(d, bio);
 	return DM_ENDIO_INCOMPLETE;
 }
@@ -282,8 +301,11 @@ int dmr_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 	if (likely(!*error && bio_op(bio) == REQ_OP_READ))
 		return DM_ENDIO_DONE;
 	io = dm_per_bio_data(bio, sizeof(*io));
+	if (unlikely(!io->iter.bi_size))
+		return dmr_end_flush(d, bio, io, error);
+	/* What a spare has taken is counted before anyone hears of it. */
 	if (unlikely(io->spare) && !*error)
-		dmr_count_spare(&d->spare[io->spare - 1], io);
+		atomic_inc(&d->spare[io->spare - 1].written);
 	dmr_untrack(d, io);
 	if (likely(!*error))
 		return DM_ENDIO_DONE;

@@ -350,6 +350,19 @@ static u32 sum_section(u32 type, const u8 *p, u32 length, u32 *bad)
 	return total;
 }
 
+bool dmr_is_gap(const struct dmr_header *h, u32 at)
+{
+	u32 i;
+
+	if (at < DMR_BLOCK)
+		return false;
+	for (i = 0; i < h->sections; i++)
+		if (h->section[i].offset < at + DMR_BLOCK &&
+		    h->section[i].offset + h->section[i].length > at)
+			return false;
+	return true;
+}
+
 void dmr_judge(const void *slot, u32 bytes, struct dmr_judgement *j)
 {
 	u32 overall = 0;

@@ -11,16 +11,24 @@
 #define DMR_SAY(d, text, ...) \
 	DMERR("%s: " text, dm_table_device_name((d)->ti->table), ##__VA_ARGS__)
 
-/* As many bytes of a slot as can be read, from its start, in whole blocks. */
-static u32 dmr_read_prefix(struct dmr_device *d, unsigned int i, unsigned int c, u32 bytes)
+/*
+ * As many bytes of a slot as can be read, from its start, in whole blocks. What
+ * no section covers is not looked at: where that can't be read it may be anything.
+ */
+static u32 dmr_read_prefix(struct dmr_device *d, unsigned int i, unsigned int c,
+			   const struct dmr_header *h, void *to)
 {
 	u32 at;
 
-	if (!dmr_read_slot(d, i, c, 0, d->scratch, bytes))
-		return bytes;
-	for (at = 0; at < bytes; at += DMR_BLOCK)
-		if (dmr_read_slot(d, i, c, at, d->scratch + at, DMR_BLOCK))
+	if (!dmr_read_slot(d, i, c, 0, to, h->slot_bytes))
+		return h->slot_bytes;
+	for (at = 0; at < h->slot_bytes; at += DMR_BLOCK) {
+		if (!dmr_read_slot(d, i, c, at, to + at, DMR_BLOCK))
+			continue;
+		if (!dmr_is_gap(h, at))
 			break;
+		memset(to + at, 0, DMR_BLOCK);
+	}
 	return at;
 }
 
@@ -32,8 +40,34 @@ static void dmr_judge_place(struct dmr_device *d, unsigned int i, unsigned int c
 		return;
 	}
 	dmr_judge_header(d->scratch, DMR_BLOCK, j);
-	if (j->state == DMR_HEADER_GOOD)
-		dmr_judge(d->scratch, dmr_read_prefix(d, i, c, j->h.slot_bytes), j);
+	if (j->state == DMR_HEADER_GOOD) {
+		struct dmr_header *h = &d->gen->h;	/* j->h is made anew by what it is for */
+
+		*h = j->h;
+		dmr_judge(d->scratch, dmr_read_prefix(d, i, c, h, d->scratch), j);
+	}
+}
+
+/*
+ * A spare that is given but can't be read is as good as missing: to a table that
+ * goes without missing ones, and to a device that went on without it before it was
+ * suspended. Else resuming would fail, and all requests wait, for the sake of a
+ * spare that nobody needed.
+ */
+static bool dmr_goes_without(const struct dmr_device *d, unsigned int i)
+{
+	return d->features.degraded || d->spare[i].given_up;
+}
+
+/* Can not one header of this spare be read? */
+static bool dmr_is_unreadable(const struct dmr_places *p, unsigned int i)
+{
+	unsigned int c;
+
+	for (c = 0; c < DMR_COPIES; c++)
+		if (p->j[i][c].state != DMR_HEADER_UNREAD)
+			return false;
+	return p->present[i];
 }
 
 static void dmr_judge_all(struct dmr_device *d, struct dmr_places *p)
@@ -44,20 +78,35 @@ static void dmr_judge_all(struct dmr_device *d, struct dmr_places *p)
 	p->has_setup = d->features.has_setup;
 	memcpy(p->setup_uuid, d->features.setup_uuid, sizeof(p->setup_uuid));
 	for (i = 0; i < d->spares; i++) {
-		p->present[i] = d->spare[i].dev;
+		struct dmr_spare *s = &d->spare[i];
+
+		p->present[i] = s->dev;
+		s->absent = false;
 		for (c = 0; p->present[i] && c < DMR_COPIES; c++)
 			dmr_judge_place(d, i, c, &p->j[i][c]);
+		if (!dmr_is_unreadable(p, i) || !dmr_goes_without(d, i))
+			continue;
+		DMWARN("%s: spare %u (%s) can't be read; going without it",
+		       dm_table_device_name(d->ti->table), i, s->dev->name);
+		p->present[i] = false;
+		s->absent = true;
 	}
 }
 
 /* What to type, for a refusal that the kernel can't and must not resolve. */
-static void dmr_refuse(struct dmr_device *d, const struct dmr_choice *choice)
+static void dmr_refuse(struct dmr_device *d, const struct dmr_places *p,
+		       const struct dmr_choice *choice)
 {
+	int i = choice->at_spare;
 	const char *next = choice->refusal == DMR_SPLIT ? "dmremap-fsck --choose SPARE:COPY" :
 							  "dmremap-fsck";
 
-	DMR_SAY(d, "%s: %s; run %s on all spares", dmr_refusal_name(choice->refusal), choice->why,
-		next);
+	if (choice->refusal == DMR_BLANK_SPARE && i >= 0 && dmr_is_unreadable(p, i))
+		DMR_SAY(d, "spare %d (%s) can't be read; the feature \"degraded\" goes without it",
+			i, d->spare[i].dev->name);
+	else
+		DMR_SAY(d, "%s: %s; run %s on all spares", dmr_refusal_name(choice->refusal), choice->why,
+			next);
 }
 
 /* Reads the winner again, into the image, and takes it to pieces. */
@@ -67,7 +116,7 @@ static int dmr_take_winner(struct dmr_device *d, const struct dmr_places *p,
 	const struct dmr_judgement *j = &p->j[choice->spare][choice->copy];
 
 	memset(d->image, 0, DMR_SLOT_BYTES);
-	if (dmr_read_slot(d, choice->spare, choice->copy, 0, d->image, j->h.slot_bytes)) {
+	if (dmr_read_prefix(d, choice->spare, choice->copy, &j->h, d->image) < j->h.slot_bytes) {
 		DMR_SAY(d, "copy %d of spare %d can no longer be read; try again", choice->copy,
 			choice->spare);
 		return -EIO;
@@ -115,6 +164,8 @@ static int dmr_check_spare(struct dmr_device *d, unsigned int i)
 		return -ENODEV;
 	}
 	s->sectors = bdev_nr_sectors(s->dev->bdev);
+	if (s->absent)
+		return 0;
 	if (s->data_start > s->sectors || s->data_sectors > s->sectors - s->data_start) {
 		DMR_SAY(d, "spare %u (%s) has %llu sectors, too few for its data", i, s->dev->name,
 			s->sectors);
@@ -140,7 +191,8 @@ static int dmr_check_blocks(struct dmr_device *d)
 	d->unit = le32_to_cpu(d->gen->config.remap_unit);
 	d->block_sectors = recorded >> SECTOR_SHIFT;
 	if ((recorded != SECTOR_SIZE && recorded != DMR_BLOCK) || now > recorded ||
-	    (now < recorded && !d->features.read_only) || (d->unit != 1 && d->unit != DMR_BLOCK_SECTORS) || d->unit < d->block_sectors) {
+	    (now < recorded && !d->features.read_only) ||
+	    (d->unit != 1 && d->unit != DMR_BLOCK_SECTORS) || d->unit < d->block_sectors) {
 		DMR_SAY(d, "blocks of %u bytes, but the setup was made for %u in units of %u sectors",
 			now, recorded, d->unit);
 		return -EINVAL;
@@ -171,16 +223,17 @@ static void dmr_take_copies(struct dmr_device *d, const struct dmr_places *p,
 
 		s->shown = choice->shown[i];
 		s->used = 0;
-		s->alive = s->dev && !s->retired &&
+		s->alive = s->dev && !s->absent && !s->retired &&
 			   (choice->standing[i] == DMR_SPARE_CURRENT ||
 			    choice->standing[i] == DMR_SPARE_BEHIND);
+		s->given_up = s->absent;
 		for (c = 0; c < DMR_COPIES; c++) {
 			const struct dmr_judgement *j = &p->j[i][c];
 			enum dmr_copy_state state = choice->copy_state[i][c];
 			struct dmr_copy *copy = &s->copy[c];
 
 			memset(copy, 0, sizeof(*copy));
-			if (!s->dev)
+			if (!s->dev || s->absent)
 				continue;
 			copy->good = state == DMR_COPY_WHOLE;
 			copy->whole = state == DMR_COPY_WHOLE || state == DMR_COPY_STALE;
@@ -201,7 +254,8 @@ static void dmr_tame_entries(struct dmr_device *d)
 		space[i].start = max_t(u64, d->spare[i].data_start, DMR_METADATA_END);
 		space[i].end = d->spare[i].data_start + d->spare[i].data_sectors;
 	}
-	dmr_table_tame(d->buffer[0], d->gen->entry_count, d->main_start, d->main_end, space);
+	dmr_table_tame(d->buffer[0], d->gen->entry_count, d->main_start, d->main_end, space,
+		       d->block_sectors);
 }
 
 static void dmr_take_entries(struct dmr_device *d, bool unsound)
@@ -237,7 +291,7 @@ static int dmr_choose(struct dmr_device *d, struct dmr_places *p, struct dmr_cho
 	dmr_judge_all(d, p);
 	dmr_choose_winner(p, choice);
 	if (choice->spare < 0 || choice->refusal != DMR_OK) {
-		dmr_refuse(d, choice);
+		dmr_refuse(d, p, choice);
 		return -EINVAL;
 	}
 	r = dmr_take_winner(d, p, choice, winner);
@@ -250,7 +304,7 @@ static int dmr_choose(struct dmr_device *d, struct dmr_places *p, struct dmr_cho
 	}
 	dmr_choose_finish(p, d->gen->devices, choice);
 	if (choice->refusal != DMR_OK) {
-		dmr_refuse(d, choice);
+		dmr_refuse(d, p, choice);
 		return -EINVAL;
 	}
 	return dmr_check_table(d);
@@ -263,7 +317,7 @@ static const char *dmr_why_read_only(const struct dmr_device *d, const struct dm
 		return "as the table asks";
 	if (choice->ro_compat)
 		return "it uses features that this version can only read";
-	if (choice->exhausted)
+	if (!dmr_next_sequence(choice))
 		return "no sequence is left for another commit";
 	return NULL;
 }
@@ -274,30 +328,28 @@ static const char *dmr_why_read_only(const struct dmr_device *d, const struct dm
  */
 int dmr_load(struct dmr_device *d)
 {
-	struct dmr_places *p = kvzalloc(sizeof(*p), GFP_KERNEL);
-	struct dmr_scratch *sort = kvmalloc(sizeof(*sort), GFP_KERNEL);
-	struct dmr_choice *choice = kzalloc(sizeof(*choice), GFP_KERNEL);
-	struct dmr_judgement *winner = kzalloc(sizeof(*winner), GFP_KERNEL);
+	struct dmr_places *p = &d->load_room->places;
+	struct dmr_choice *choice = &d->load_room->choice;
+	struct dmr_judgement *winner = &d->load_room->winner;
 	const char *why;
-	int r = -ENOMEM;
+	int r;
 
-	if (!p || !sort || !choice || !winner)
-		goto out;
+	memset(d->load_room, 0, sizeof(*d->load_room));
 	r = dmr_choose(d, p, choice, winner);
 	if (r)
-		goto out;
-	dmr_judge_rules(d->image, sort, winner);
+		return r;
+	dmr_judge_rules(d->image, &d->load_room->sort, winner);
 	if (winner->unsound && !d->features.read_only) {
 		DMR_SAY(d, "unsound (%s): %s; run dmremap-fsck, or use the feature \"read_only\"",
 			winner->rule, winner->why);
-		r = -EINVAL;
-		goto out;
+		return -EINVAL;
 	}
 	why = dmr_why_read_only(d, choice);
 	d->mode = why ? DMR_MODE_RO : DMR_MODE_RW;
 	if (why)
 		DMINFO("%s: read-only, %s", dm_table_device_name(d->ti->table), why);
-	d->highest = choice->highest;
+	/* Not below what was tried before a suspend, by a commit that failed and left nothing here. */
+	d->highest = max(d->highest, choice->highest);
 	d->sequence = choice->sequence;
 	d->doubtful_load = choice->doubtful;
 	d->doubt = false;
@@ -307,10 +359,5 @@ int dmr_load(struct dmr_device *d)
 	} while (!d->run_id);
 	dmr_take_copies(d, p, choice);
 	dmr_take_entries(d, winner->unsound);
-out:
-	kfree(winner);
-	kfree(choice);
-	kvfree(sort);
-	kvfree(p);
-	return r;
+	return 0;
 }

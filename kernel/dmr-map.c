@@ -225,52 +225,63 @@ static void dmr_table_doubt_shared(struct dmr_table *t)
 	}
 }
 
-/*
- * Makes something that can be read by out of the entries of an unsound
- * generation, in any order and with anything in them. Where they contradict one
- * another, or point out of @space (a spare's data, half-open), the sectors
- * of main are called LOST here in memory: no one is told what may be wrong. The
- * result is not for writing.
- */
-void dmr_table_tame(struct dmr_table *t, u32 count, u64 main_start, u64 main_end,
-		    const struct dmr_range space[DMR_MAX_SPARES])
+/* Is all of it in a spare's data? Anything may be in the entry. */
+static bool dmr_entry_is_placed(const struct dmr_entry *e,
+				const struct dmr_range space[DMR_MAX_SPARES])
 {
-	u32 i, n = 0;
+	const struct dmr_range *in;
 
-	for (i = 0; i < count; i++) {
-		struct dmr_entry e = t->e[i];
-		u64 len = e.len;
+	if (e->spare_index >= DMR_MAX_SPARES)
+		return false;
+	in = &space[e->spare_index];
+	return e->spare >= in->start && e->spare < in->end && e->len <= in->end - e->spare;
+}
 
-		if (!len || e.main >= main_end || (e.main < main_start && main_start - e.main >= len))
-			continue;
-		if (e.main < main_start) {
-			u64 cut = main_start - e.main;
+/*
+ * Cuts an entry to the mapped area, in whole blocks; false: nothing of it lies there. Of
+ * what lies nowhere, or not in whole blocks, no reader may be sent to a spare.
+ */
+static bool dmr_tame_entry(struct dmr_entry *e, u64 main_start, u64 main_end,
+			   const struct dmr_range space[DMR_MAX_SPARES], u32 block)
+{
+	u64 start = e->main, len = e->len, end;
 
-			e.main += cut;
-			e.spare += cut;
-			len -= cut;
-		}
-		e.len = min(len, main_end - e.main);
-		if (e.spare_index >= DMR_MAX_SPARES) {
-			e.spare_index = 0;
-			e.flags |= DMR_ENTRY_LOST;
-		}
-		if (e.spare < space[e.spare_index].start || e.spare >= space[e.spare_index].end ||
-		    e.len > space[e.spare_index].end - e.spare) {
-			e.spare = 0;
-			e.flags |= DMR_ENTRY_LOST;
-		}
-		t->e[n++] = e;
+	if (!len || start >= main_end || (start < main_start && main_start - start >= len))
+		return false;
+	/* Not beyond main_end, so nothing overflows. */
+	end = main_end - start < len ? main_end : start + len;
+	if (!dmr_entry_is_placed(e, space)) {
+		e->spare_index = e->spare_index < DMR_MAX_SPARES ? e->spare_index : 0;
+		e->spare = DMR_NO_SECTOR;
+		e->flags |= DMR_ENTRY_LOST;
 	}
-	t->count = n;
-	dmr_table_doubt_shared(t);
-	dmr_sort(t->e, t->count, sizeof(*t->e), dmr_entry_by_main);
-	for (i = 1, n = t->count ? 1 : 0; i < t->count; i++) {
+	if ((start | len | e->spare) & (block - 1)) {
+		start &= ~(u64)(block - 1);
+		end = min((end + block - 1) & ~(u64)(block - 1), main_end);
+		e->spare = DMR_NO_SECTOR;
+		e->flags |= DMR_ENTRY_LOST;
+	}
+	if (start < main_start) {
+		if (e->spare != DMR_NO_SECTOR)
+			e->spare += main_start - start;
+		start = main_start;
+	}
+	e->main = start;
+	e->len = min(end - start, (u64)U32_MAX & ~(u64)(block - 1));
+	return true;
+}
+
+/* Sorted by main, but overlapping: where two speak of one sector, both are wrong. */
+static void dmr_table_doubt_overlaps(struct dmr_table *t)
+{
+	u32 i, n = t->count ? 1 : 0;
+
+	for (i = 1; i < t->count; i++) {
 		struct dmr_entry *e = &t->e[i], *last = &t->e[n - 1];
 		u64 last_end = dmr_entry_end(last), end = max(dmr_entry_end(e), last_end);
 
 		if (e->main < last_end) {
-			/* Both are wrong; a second entry only where the length would overflow. */
+			/* A second entry only where the length would overflow. */
 			last->flags |= DMR_ENTRY_LOST;
 			last->len = min(end - last->main, (u64)U32_MAX);
 			last_end = dmr_entry_end(last);
@@ -283,7 +294,37 @@ void dmr_table_tame(struct dmr_table *t, u32 count, u64 main_start, u64 main_end
 		t->e[n++] = *e;
 	}
 	t->count = n;
-	t->live = n;
+}
+
+/*
+ * Makes something that can be read by out of the entries of an unsound
+ * generation, in any order and with anything in them. Where they contradict one
+ * another, point out of @space (a spare's data, half-open), or are not in whole
+ * blocks of @block sectors, the sectors of main are called LOST here in memory: no
+ * one is told what may be wrong. The result is not for writing.
+ */
+void dmr_table_tame(struct dmr_table *t, u32 count, u64 main_start, u64 main_end,
+		    const struct dmr_range space[DMR_MAX_SPARES], u32 block)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < count; i++) {
+		struct dmr_entry e = t->e[i];
+
+		/* A retired extent is no one's, so who claims it is wrong: kept until that is known. */
+		if (e.main == DMR_RETIRED ? e.len && dmr_entry_is_placed(&e, space) :
+					    dmr_tame_entry(&e, main_start, main_end, space, block))
+			t->e[n++] = e;
+	}
+	t->count = n;
+	dmr_table_doubt_shared(t);
+	for (i = 0, n = 0; i < t->count; i++)
+		if (t->e[i].main != DMR_RETIRED)
+			t->e[n++] = t->e[i];
+	t->count = n;
+	dmr_sort(t->e, t->count, sizeof(*t->e), dmr_entry_by_main);
+	dmr_table_doubt_overlaps(t);
+	t->live = t->count;
 }
 
 static int dmr_extent_order(const void *a, const void *b)

@@ -48,7 +48,7 @@ bool dmr_table_retire(struct dmr_table *t, u32 room, u8 spare_index, u64 sector,
 bool dmr_table_uses(const struct dmr_table *t, u8 spare_index, u64 sector, u32 len);
 void dmr_table_settle(struct dmr_table *t, u32 count);
 void dmr_table_tame(struct dmr_table *t, u32 count, u64 main_start, u64 main_end,
-		    const struct dmr_range space[DMR_MAX_SPARES]);
+		    const struct dmr_range space[DMR_MAX_SPARES], u32 block);
 void dmr_table_copy(struct dmr_table *to, const struct dmr_table *from);
 
 /* The extents of all entries at load, by spare and sector. */

@@ -3,6 +3,7 @@
  * What people and scripts see and say: status, table and messages. Sectors here
  * are those of the mapped device. Changes are the worker's; this only asks.
  */
+#include <linux/jiffies.h>
 #include <linux/uuid.h>
 
 #include "dmr-core.h"
@@ -114,25 +115,32 @@ void dmr_status(struct dm_target *ti, status_type_t type, unsigned int flags, ch
 
 /* -- jobs ------------------------------------------------------------------- */
 
-/* Units that a message moves in one commit: they take no writes until it is done. */
+/*
+ * Units that a message moves in one commit, or as many as take this long: they take
+ * no writes until it is done, and other requests wait for the worker.
+ */
 #define DMR_UNITS_AT_ONCE 256
+#define DMR_UNITS_TIME HZ
 
-static int dmr_move_range(struct dmr_device *d, struct dmr_job *job, const struct dmr_overlay *over)
+/* From where the last commit came to. What of it a failed one undid is done again. */
+static int dmr_move_some(struct dmr_device *d, struct dmr_job *job, const struct dmr_overlay *over)
 {
-	unsigned int n = 0;
+	unsigned long end = jiffies + DMR_UNITS_TIME;
+	unsigned int n;
 
-	while (job->next < job->end) {
-		int r = dmr_move_unit(d, job->next, DMR_REASON_MANUAL, over, 0, 0);
+	job->next = job->committed;
+	for (n = 0; job->next < job->end; n++) {
+		int r;
 
+		if (n && (n == DMR_UNITS_AT_ONCE || time_after(jiffies, end)))
+			return DMR_JOB_GOES_ON;
+		/* Suspending waits for messages, and requests wait for it. */
+		if (READ_ONCE(d->stopping))
+			return -ENODEV;
+		r = dmr_move_unit(d, job->next, DMR_REASON_MANUAL, over, 0, 0);
 		if (r < 0)
 			return r;
 		job->next = (job->next | (d->unit - 1)) + 1;
-		if (++n % DMR_UNITS_AT_ONCE)
-			continue;
-		r = dmr_end_batch(d);
-		if (r)
-			return r;
-		job->committed = job->next;
 	}
 	return 0;
 }
@@ -140,9 +148,7 @@ static int dmr_move_range(struct dmr_device *d, struct dmr_job *job, const struc
 /* Moves every unit of [start, end): readable data along with it, the rest as LOST. */
 static int dmr_job_remap(struct dmr_device *d, struct dmr_job *job)
 {
-	/* After -EAGAIN it begins again at what the last commit did not reach. */
-	job->next = job->committed;
-	return dmr_move_range(d, job, NULL);
+	return dmr_move_some(d, job, NULL);
 }
 
 /* Calls [start, end) LOST; what else lies in its units moves along, readable. */
@@ -150,8 +156,7 @@ static int dmr_job_mark_lost(struct dmr_device *d, struct dmr_job *job)
 {
 	struct dmr_overlay over = { .lost_start = job->start, .lost_end = job->end };
 
-	job->next = job->committed;
-	return dmr_move_range(d, job, &over);
+	return dmr_move_some(d, job, &over);
 }
 
 static int dmr_job_commit(struct dmr_device *d, struct dmr_job *job)
@@ -223,8 +228,14 @@ static int dmr_job_set(struct dmr_device *d, struct dmr_job *job)
 
 	job->old = dmr_get_tunable(d, t);
 	dmr_put_tunable(d, t, job->value);
-	dmr_event(d, DMR_EVENT_CONFIG_CHANGED, 0, 0, 0, 0);
-	d->wants_commit = true;
+	/* With the new value: a lower min_copies may be what it takes to commit at all. */
+	if (!dmr_settle_doubt(d)) {
+		dmr_put_tunable(d, t, job->old);
+		return -EIO;
+	}
+	/* A draft that changes no entry: if it fails, nothing is told either. */
+	dmr_begin_change(d);
+	dmr_draft_tale(d, DMR_EVENT_CONFIG_CHANGED, 0, 0, 0);
 	return 0;
 }
 
@@ -296,7 +307,9 @@ static int dmr_message_query(struct dmr_device *d, unsigned int argc, char **arg
 	struct dmr_run run;
 	u64 start, end;
 
-	if (kstrtoull(argv[0], 10, &start) || start >= d->main_end - d->main_start)
+	if (kstrtoull(argv[0], 10, &start))
+		return -EINVAL;
+	if (start >= d->main_end - d->main_start)
 		return -ERANGE;
 	start += d->main_start;
 	end = start + 1;

@@ -27,24 +27,8 @@ void dmr_begin_change(struct dmr_device *d)
 void dmr_drop_change(struct dmr_device *d)
 {
 	d->change = NULL;
-}
-
-static void dmr_draft_tale(struct dmr_device *d, u16 kind, u64 sector, u32 length, u32 value)
-{
-	if (d->draft.tales < ARRAY_SIZE(d->draft.tale))
-		d->draft.tale[d->draft.tales++] = (struct dmr_tale) {
-			.kind = kind, .sector = sector, .length = length, .value = value,
-		};
-}
-
-/* Into the generation about to be committed. dmr_end_batch() takes it back if that fails. */
-void dmr_tell_draft(struct dmr_device *d)
-{
-	unsigned int i;
-
-	for (i = 0; d->change && i < d->draft.tales; i++)
-		dmr_event(d, d->draft.tale[i].kind, 0, d->draft.tale[i].sector,
-			  d->draft.tale[i].length, d->draft.tale[i].value);
+	/* What was written for it nobody will ask for. */
+	d->unflushed_data = 0;
 }
 
 void dmr_publish_change(struct dmr_device *d)
@@ -304,15 +288,21 @@ static u8 dmr_unit_bits(const struct dmr_unit *u, u64 start, u64 end)
 /* A bus reset or a full queue is no reason to call good data lost. */
 #define DMR_READ_TRIES 3
 
-static bool dmr_read_patiently(struct dmr_device *d, struct block_device *bdev, u64 sector,
-			       unsigned int offset, unsigned int sectors)
+static int dmr_read_patiently(struct dmr_device *d, struct block_device *bdev, u64 sector,
+			      unsigned int offset, unsigned int sectors)
 {
 	unsigned int i;
+	int r = -EIO;
 
-	for (i = 0; i < DMR_READ_TRIES; i++)
-		if (!dmr_rw_page(bdev, sector, REQ_OP_READ, d->unit_page, offset, sectors))
-			return true;
-	return false;
+	for (i = 0; r && i < DMR_READ_TRIES; i++)
+		r = dmr_rw_page(bdev, sector, REQ_OP_READ, d->unit_page, offset, sectors);
+	return r;
+}
+
+/* Not that a path failed, memory was short, or a device is gone: nothing is lost by that. */
+static bool dmr_is_lost_by(int r)
+{
+	return r == -EIO || r == -ENODATA || r == -EILSEQ;
 }
 
 /* Gets the block at @sector into the unit page, or learns why that can't be. */
@@ -323,29 +313,38 @@ static int dmr_fetch_block(struct dmr_device *d, struct dmr_unit *u, u64 sector)
 	u8 bits = dmr_unit_bits(u, sector, end);
 	unsigned int offset = (sector - u->base) << SECTOR_SHIFT;
 	struct dm_dev *dev;
+	int r;
 
 	switch (run.kind) {
 	case DMR_RUN_LOST:
 		u->lost |= bits;
 		return 0;
 	case DMR_RUN_MAIN:
-		if (dmr_read_patiently(d, d->main_bdev, sector, offset, end - sector))
+		r = dmr_read_patiently(d, d->main_bdev, sector, offset, end - sector);
+		if (!r)
 			return 0;
-		if (!dmr_main_answers(d))
+		if (!dmr_is_lost_by(r) || !dmr_main_answers(d))
 			return -EIO;
-		u->lost |= bits;
+		/* Once more, for main may have come back just before it answered. */
+		if (dmr_read_patiently(d, d->main_bdev, sector, offset, end - sector))
+			u->lost |= bits;
 		return 0;
 	default:
 		dev = d->spare[run.spare_index].dev;
-		if (dev && dmr_read_patiently(d, dev->bdev, run.spare_sector, offset, end - sector))
+		r = dev ? dmr_read_patiently(d, dev->bdev, run.spare_sector, offset, end - sector) :
+			  -ENODEV;
+		if (!r)
 			return 0;
 		if (!dmr_spare_answers(d, run.spare_index)) {
 			dmr_lose_spare(d, run.spare_index);
 			u->keep |= bits;
-			return 0;
+		} else if (!dmr_is_lost_by(r)) {
+			u->keep |= bits;
+		} else if (dmr_read_patiently(d, dev->bdev, run.spare_sector, offset,
+					      end - sector)) {
+			u->lost |= bits;
+			u->bad_spare |= bits;
 		}
-		u->lost |= bits;
-		u->bad_spare |= bits;
 		return 0;
 	}
 }
@@ -535,9 +534,10 @@ int dmr_move_unit(struct dmr_device *d, u64 sector, u8 reason, const struct dmr_
 	bad_count = dmr_list_bad(d, &u, bad);
 
 	/* What is free by our table may be someone else's by now: not only commits would harm them. */
-	if (!drafted && dmr_check_ours(d) == -EBUSY) {
-		r = -EBUSY;
-		goto undo;
+	if (!drafted) {
+		r = dmr_check_ours(d);
+		if (r)
+			goto undo;
 	}
 	spare = dmr_place_unit(d, &extent);
 	if (spare < 0) {

@@ -37,6 +37,7 @@ static void dmr_free(struct dmr_device *d)
 	vfree(d->scratch);
 	vfree(d->next_image);
 	vfree(d->image);
+	kvfree(d->load_room);
 	kvfree(d->gen);
 	kvfree(d->allocator);
 	vfree(d->buffer[1]);
@@ -62,6 +63,7 @@ static int dmr_allocate_all(struct dmr_device *d)
 	d->buffer[1] = vzalloc(sizeof(*d->buffer[1]));
 	d->allocator = kvzalloc(sizeof(*d->allocator), GFP_KERNEL);
 	d->gen = kvzalloc(sizeof(*d->gen), GFP_KERNEL);
+	d->load_room = kvzalloc(sizeof(*d->load_room), GFP_KERNEL);
 	d->image = vzalloc(DMR_SLOT_BYTES);
 	d->next_image = vzalloc(DMR_SLOT_BYTES);
 	d->scratch = vzalloc(DMR_SLOT_BYTES);
@@ -69,8 +71,8 @@ static int dmr_allocate_all(struct dmr_device *d)
 	d->unit_page = alloc_page(GFP_KERNEL);
 	d->probe_page = alloc_page(GFP_KERNEL);
 	if (!d->filter || !d->buffer[0] || !d->buffer[1] || !d->allocator || !d->gen ||
-	    !d->image || !d->next_image || !d->scratch || !d->header_block || !d->unit_page ||
-	    !d->probe_page || bioset_init(&d->bios_own, 4, 0, 0))
+	    !d->load_room || !d->image || !d->next_image || !d->scratch || !d->header_block ||
+	    !d->unit_page || !d->probe_page || bioset_init(&d->bios_own, 4, 0, 0))
 		return -ENOMEM;
 	d->io = dm_io_client_create();
 	if (IS_ERR(d->io)) {
@@ -328,16 +330,20 @@ static void dmr_dtr(struct dm_target *ti)
 
 static int dmr_activate(struct dmr_device *d)
 {
+	int r;
+
 	if (d->mode != DMR_MODE_RW)
 		return 0;
 	dmr_event(d, DMR_EVENT_ACTIVATED, 0, 0, 0, 0);
 	/* FORMAT.md section 6: one commit before the first write passes. */
-	if (dmr_commit(d, dmr_live_table(d), DMR_STATE_ACTIVE)) {
-		DMERR("%s: too few copies of the metadata can be written; the feature \"read_only\" goes without",
-		      dm_table_device_name(d->ti->table));
-		return -EIO;
-	}
-	return 0;
+	r = dmr_commit(d, dmr_live_table(d), DMR_STATE_ACTIVE);
+	if (!r)
+		return 0;
+	DMERR("%s: %s; the feature \"read_only\" goes without a commit",
+	      dm_table_device_name(d->ti->table),
+	      r == -ENOSPC ? "there is no room for the metadata" :
+			     "too few copies of the metadata can be written");
+	return -EIO;
 }
 
 static void dmr_deactivate(struct dmr_device *d)
@@ -363,6 +369,9 @@ static int dmr_start(struct dmr_device *d)
 	d->change = NULL;
 	d->holds = 0;
 	d->unflushed_data = 0;
+	d->lates = 0;
+	d->committing = false;
+	d->stopping = false;
 	d->probe_sector = d->main_start;
 	r = dmr_registry_claim(d);
 	if (r)
@@ -397,6 +406,21 @@ static int dmr_preresume(struct dm_target *ti)
 		dm_table_event(ti->table);
 	}
 	return 0;
+}
+
+/* dm keeps all requests back until messages are answered, from now on. */
+static void dmr_presuspend(struct dm_target *ti)
+{
+	struct dmr_device *d = ti->private;
+
+	WRITE_ONCE(d->stopping, true);
+}
+
+static void dmr_presuspend_undo(struct dm_target *ti)
+{
+	struct dmr_device *d = ti->private;
+
+	WRITE_ONCE(d->stopping, false);
 }
 
 /* No request is in flight any more; jobs of messages and the minute's work may be. */
@@ -448,6 +472,8 @@ static struct target_type dmr_target = {
 	.map = dmr_map,
 	.end_io = dmr_end_io,
 	.preresume = dmr_preresume,
+	.presuspend = dmr_presuspend,
+	.presuspend_undo = dmr_presuspend_undo,
 	.postsuspend = dmr_postsuspend,
 	.status = dmr_status,
 	.message = dmr_message,

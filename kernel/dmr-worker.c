@@ -220,13 +220,29 @@ static blk_status_t dmr_write_elsewhere(struct dmr_device *d, const struct dmr_r
 }
 
 /* [start, run->end) has its new data where it lies; of LOST sectors that is news. */
-static blk_status_t dmr_wrote(struct dmr_device *d, const struct dmr_run *run, u64 start)
+static blk_status_t dmr_wrote(struct dmr_device *d, const struct dmr_request *rq,
+			      const struct dmr_run *run, u64 start)
 {
 	if (run->kind != DMR_RUN_MAIN)
 		atomic_inc(&d->spare[run->spare_index].written);
-	if (run->kind == DMR_RUN_LOST && dmr_heal(d, run, start))
-		return BLK_STS_IOERR;
-	return BLK_STS_OK;
+	if (run->kind != DMR_RUN_LOST)
+		return BLK_STS_OK;
+	dmr_io_of(rq->bio)->notes |= DMR_IO_HEALED;
+	return dmr_heal(d, run, start) ? BLK_STS_IOERR : BLK_STS_OK;
+}
+
+/*
+ * A request with FUA failed, and done again as it was it did not. Where the block
+ * layer makes FUA of a flush, it may have been that flush, and with it went what others
+ * had written: whoever flushes next hears of it.
+ */
+static void dmr_suspect_flush(struct dmr_device *d, const struct dmr_request *rq,
+			      struct block_device *bdev, const struct dmr_run *run)
+{
+	if ((dmr_io_of(rq->bio)->notes & DMR_IO_FAILED) && (rq->bio->bi_opf & REQ_FUA) &&
+	    !bdev_fua(bdev))
+		dmr_owe_flush_error(run->kind == DMR_RUN_MAIN ? &d->main_flushes :
+				    &d->spare[run->spare_index].flushes);
 }
 
 /* One block, in the place it has now; elsewhere if that place fails. */
@@ -236,16 +252,21 @@ static blk_status_t dmr_write_block(struct dmr_device *d, const struct dmr_reque
 	u64 end = min(sector + d->block_sectors, rq->end);
 	struct dmr_run run = dmr_table_run(dmr_view(d), sector, end);
 	struct block_device *bdev = dmr_run_device(d, &run);
+	blk_status_t status;
+	bool answers;
 
 	*done = end;
 	if (!bdev || (run.kind != DMR_RUN_MAIN && !d->spare[run.spare_index].alive))
 		return dmr_write_elsewhere(d, rq, sector, end, false, done);
-	if (!dmr_do_piece(d, rq, sector, end, bdev, dmr_run_sector(&run, sector)))
-		return dmr_wrote(d, &run, sector);
+	status = dmr_do_piece(d, rq, sector, end, bdev, dmr_run_sector(&run, sector));
+	if (!status)
+		return dmr_wrote(d, rq, &run, sector);
 	dmr_count_error(d, true, &run, sector);
-	if (!dmr_run_answers(d, &run) && run.kind == DMR_RUN_MAIN)
+	answers = dmr_run_answers(d, &run);
+	if (run.kind == DMR_RUN_MAIN && (!answers || !dmr_is_of_medium(status)))
 		return BLK_STS_IOERR;
-	return dmr_write_elsewhere(d, rq, sector, end, run.kind != DMR_RUN_MAIN, done);
+	/* Of a spare that is gone no sector went bad. */
+	return dmr_write_elsewhere(d, rq, sector, end, answers && run.kind != DMR_RUN_MAIN, done);
 }
 
 static blk_status_t dmr_write_run(struct dmr_device *d, const struct dmr_request *rq, u64 start,
@@ -259,7 +280,8 @@ static blk_status_t dmr_write_run(struct dmr_device *d, const struct dmr_request
 	if (bdev && (run->kind == DMR_RUN_MAIN || d->spare[run->spare_index].alive) &&
 	    !dmr_do_piece(d, rq, start, run->end, bdev, dmr_run_sector(run, start))) {
 		d->stats.retried_writes++;
-		return dmr_wrote(d, run, start);
+		dmr_suspect_flush(d, rq, bdev, run);
+		return dmr_wrote(d, rq, run, start);
 	}
 	while (sector < run->end) {
 		blk_status_t status = dmr_write_block(d, rq, sector, &done);
@@ -272,6 +294,15 @@ static blk_status_t dmr_write_run(struct dmr_device *d, const struct dmr_request
 	return BLK_STS_OK;
 }
 
+/* A flush that went well while the worker's own was under way, which is over by now. */
+static blk_status_t dmr_end_flush_late(struct dmr_device *d, struct bio *bio)
+{
+	unsigned int spare = dmr_io_of(bio)->spare;
+
+	return dmr_take_flush_error(spare ? &d->spare[spare - 1].flushes : &d->main_flushes) ?
+	       BLK_STS_IOERR : BLK_STS_OK;
+}
+
 static blk_status_t dmr_do_request(struct dmr_device *d, struct bio *bio)
 {
 	struct dmr_request rq = dmr_request_of(d, bio);
@@ -279,6 +310,8 @@ static blk_status_t dmr_do_request(struct dmr_device *d, struct bio *bio)
 	blk_status_t worst = BLK_STS_OK;
 	u64 sector = rq.start;
 
+	if (rq.start == rq.end)
+		return dmr_end_flush_late(d, bio);
 	if (bio_op(bio) == REQ_OP_DISCARD)
 		return BLK_STS_OK;	/* a hint, and it came at a bad time */
 	if (write && (!d->writable ||
@@ -310,20 +343,12 @@ static blk_status_t dmr_do_request(struct dmr_device *d, struct bio *bio)
  */
 static int dmr_commit_batch(struct dmr_device *d)
 {
-	struct dmr_generation *g = d->gen;
-	u32 count = g->event_count;
-	int r;
+	int r = dmr_commit(d, dmr_view(d), DMR_STATE_ACTIVE);
 
-	memcpy(d->events, g->events, sizeof(g->events));
-	dmr_tell_draft(d);
-	r = dmr_commit(d, dmr_view(d), DMR_STATE_ACTIVE);
-	if (r) {
-		memcpy(g->events, d->events, sizeof(g->events));
-		g->event_count = count;
+	if (r)
 		dmr_drop_change(d);
-	} else if (d->change) {
+	else if (d->change)
 		dmr_publish_change(d);
-	}
 	d->wants_commit = false;
 	return r;
 }
@@ -333,8 +358,9 @@ static bool dmr_stands_alone(struct dmr_device *d, struct bio *bio)
 {
 	struct dmr_request rq = dmr_request_of(d, bio);
 
-	/* What a read got from a held range may be the draft's, which is no more. */
-	return !op_is_write(bio_op(bio)) && !dmr_touches_hold(d, rq.start, rq.end);
+	/* What was read or written in a held range may lie where the draft said, which is no more. */
+	return !(dmr_io_of(bio)->notes & DMR_IO_HEALED) &&
+	       !dmr_touches_hold(d, rq.start, rq.end);
 }
 
 /*
@@ -349,7 +375,8 @@ int dmr_end_batch(struct dmr_device *d)
 	if (d->change || d->wants_commit)
 		r = dmr_commit_batch(d);
 	if (r == -EAGAIN) {
-		dmr_release_holds(d);
+		if (!d->doubt)
+			dmr_release_holds(d);
 		spin_lock_irq(&d->lock);
 		bio_list_merge_head(&d->bios, &d->waiting);
 		spin_unlock_irq(&d->lock);
@@ -401,12 +428,19 @@ static void dmr_do_job(struct dmr_device *d)
 	spin_unlock_irq(&d->lock);
 	if (!job)
 		return;
-	do {
-		job->result = job->run(d, job);
-		r = dmr_end_batch(d);
-	} while (r == -EAGAIN || job->result == -EAGAIN);
-	if (r && job->undo)
+	job->result = job->run(d, job);
+	r = dmr_end_batch(d);
+	if (r && job->result >= 0 && job->undo)
 		job->undo(d, job);
+	if (!r)
+		job->committed = job->next;
+	if (r == -EAGAIN || (!r && job->result == DMR_JOB_GOES_ON)) {
+		/* Requests that came meanwhile go first. */
+		spin_lock_irq(&d->lock);
+		list_add_tail(&job->list, &d->jobs);
+		spin_unlock_irq(&d->lock);
+		return;
+	}
 	if (r)
 		job->result = r;
 	complete(&job->done);

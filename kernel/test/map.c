@@ -19,7 +19,7 @@
 #define ROOM 40u
 
 static u64 seed, round_number, state;
-static u64 put, refused, merged, retirements, joined, tamed, allocated;
+static u64 put, refused, merged, retirements, joined, tamed, kept, allocated;
 
 #define promise(condition)                                                                     \
 	do {                                                                                   \
@@ -165,48 +165,111 @@ static void test_table(void)
 
 /* -- an unsound table ------------------------------------------------------------- */
 
+/* The entries of an unsound generation, as they were. */
+static struct dmr_table was;
+static const struct dmr_range space[DMR_MAX_SPARES] = { { 16, 120 }, { 8, 200 }, { 0, 0 } };
+
+static bool is_placed(const struct dmr_entry *e)
+{
+	return e->spare_index < 2 && e->spare >= space[e->spare_index].start &&
+	       e->spare < space[e->spare_index].end &&
+	       e->len <= space[e->spare_index].end - e->spare;
+}
+
+/* Does it claim anything of the block around sector @s of main? */
+static bool claims_block(const struct dmr_entry *e, u64 s, u32 block)
+{
+	u64 first = s & ~(u64)(block - 1);
+
+	if (e->main == DMR_RETIRED || !e->len || e->main >= first + block)
+		return false;
+	return e->main >= first || first - e->main < e->len;
+}
+
+static bool share_spare(const struct dmr_entry *a, const struct dmr_entry *b)
+{
+	return a->spare_index == b->spare_index && a->spare < b->spare + b->len &&
+	       b->spare < a->spare + a->len;
+}
+
+/* Nothing speaks against it: what it says must be what is read. */
+static bool is_right(u32 index, u32 count, u32 block)
+{
+	const struct dmr_entry *e = &was.e[index];
+	u32 i;
+
+	if ((e->flags & DMR_ENTRY_LOST) || !is_placed(e) || ((e->main | e->len | e->spare) & (block - 1)))
+		return false;
+	for (i = 0; i < count; i++) {
+		if (i == index)
+			continue;
+		if (is_placed(&was.e[i]) && was.e[i].len && share_spare(e, &was.e[i]))
+			return false;
+		for (u64 s = e->main; s < e->main + e->len; s++)
+			if (claims_block(&was.e[i], s, block))
+				return false;
+	}
+	return true;
+}
+
+static void check_tamed(const struct dmr_table *t, u32 count, u64 s, u32 block)
+{
+	struct dmr_run run = dmr_table_run(t, s, s + 1);
+	u32 claims = 0, near = 0, i;
+	bool right = false;
+
+	for (i = 0; i < count; i++) {
+		const struct dmr_entry *e = &was.e[i];
+
+		near += claims_block(e, s, block);
+		if (run.kind == DMR_RUN_SPARE && e->main == DMR_RETIRED && is_placed(e) && e->len)
+			promise(run.spare_index != e->spare_index || run.spare_sector < e->spare ||
+				run.spare_sector >= e->spare + e->len);
+		if (e->main == DMR_RETIRED || s < e->main || s - e->main >= e->len)
+			continue;
+		claims++;
+		right |= is_right(i, count, block);
+		/* What reads as live is what exactly one entry says. */
+		if (run.kind == DMR_RUN_SPARE) {
+			promise(!(e->flags & DMR_ENTRY_LOST) && is_placed(e));
+			promise(run.spare_index == e->spare_index);
+			promise(run.spare_sector == e->spare + (s - e->main));
+		}
+	}
+	promise(near || run.kind == DMR_RUN_MAIN);
+	promise(!claims || run.kind != DMR_RUN_MAIN);
+	promise(claims < 2 || run.kind == DMR_RUN_LOST);
+	promise(!right || run.kind == DMR_RUN_SPARE);
+	kept += right;
+}
+
 static void test_tame(void)
 {
-	static struct dmr_table t, was;
-	struct dmr_range space[DMR_MAX_SPARES] = { { 20, 120 }, { 9, 200 }, { 0, 0 } };
-	u32 count = below(12), i;
+	static struct dmr_table t;
+	u32 block = below(2) ? 8 : 1, count = below(12), i;
 	u64 start = below(10), end = start + 1 + below(80), s;
 
 	memset(&t, 0, sizeof(t));
 	for (i = 0; i < count; i++) {
-		t.e[i].main = below(20) ? below(100) : below(2) ? DMR_RETIRED : U64_MAX - below(9);
-		t.e[i].spare = below(20) ? below(160) : U64_MAX - below(9);
-		t.e[i].len = below(20) ? below(9) : U32_MAX - below(2);
+		u64 step = block == 8 && below(8) ? 8 : 1;
+
+		t.e[i].main = below(20) ? step * below(100 / step) :
+			      below(2) ? DMR_RETIRED : U64_MAX - below(9);
+		t.e[i].spare = below(20) ? step * below(160 / step) : U64_MAX - below(9);
+		t.e[i].len = below(20) ? step * below(9) : U32_MAX - below(2);
 		t.e[i].spare_index = below(10) ? below(2) : below(256);
-		t.e[i].flags = below(2);
+		t.e[i].flags = !below(4);
 	}
 	was = t;
-	dmr_table_tame(&t, count, start, end, space);
+	dmr_table_tame(&t, count, start, end, space, block);
 	tamed++;
 	check_order(&t);
 	for (s = start; s < end; s++) {
-		struct dmr_run run = dmr_table_run(&t, s, s + 1);
-		u32 claims = 0;
-
-		for (i = 0; i < count; i++) {
-			const struct dmr_entry *e = &was.e[i];
-
-			if (e->main == DMR_RETIRED || s < e->main || s - e->main >= e->len)
-				continue;
-			claims++;
-			/* What reads as live is what exactly one entry says. */
-			if (run.kind == DMR_RUN_SPARE) {
-				promise(!(e->flags & DMR_ENTRY_LOST));
-				promise(run.spare_index == e->spare_index);
-				promise(run.spare_sector == e->spare + (s - e->main));
-			}
-		}
-		promise(claims || run.kind == DMR_RUN_MAIN);
-		promise(!claims || run.kind != DMR_RUN_MAIN);
-		promise(claims < 2 || run.kind == DMR_RUN_LOST);
-		if (run.kind == DMR_RUN_SPARE)
-			promise(run.spare_sector >= space[run.spare_index].start &&
-				run.spare_sector < space[run.spare_index].end);
+		check_tamed(&t, count, s, block);
+		/* No request is cut within a block. */
+		if ((s + 1) % block && s + 1 < end)
+			promise(dmr_table_run(&t, s, s + 1).kind ==
+				dmr_table_run(&t, s + 1, s + 2).kind);
 	}
 }
 
@@ -272,8 +335,8 @@ int main(int argc, char **argv)
 		test_tame();
 		test_allocator();
 	}
-	printf("{\"puts\":%llu,\"refused\":%llu,\"merged\":%llu,\"retired\":%llu,\"joined\":%llu,\"tamed\":%llu,\"allocated\":%llu}\n",
+	printf("{\"puts\":%llu,\"refused\":%llu,\"merged\":%llu,\"retired\":%llu,\"joined\":%llu,\"tamed\":%llu,\"kept\":%llu,\"allocated\":%llu}\n",
 	       (unsigned long long)put, (unsigned long long)refused, (unsigned long long)merged,
-	       (unsigned long long)retirements, (unsigned long long)joined, (unsigned long long)tamed, (unsigned long long)allocated);
+	       (unsigned long long)retirements, (unsigned long long)joined, (unsigned long long)tamed, (unsigned long long)kept, (unsigned long long)allocated);
 	return 0;
 }

@@ -2,16 +2,13 @@
 // Sizes of blocks and units, and where on its disk main begins: disks with blocks of 4096 bytes beside others, units of
 // eight sectors whose neighbours move along, main on a partition, and a mapped area that begins behind sector 0.
 import { ALL_COPIES, commit, putCopy } from '../../fixtures/build';
-import { runFormat } from '../../src/commands/format';
-import { formatOptions } from '../support/format-world';
-import { SECTOR, VirtualDisk } from '../support/kernel/disk';
+import { SECTOR } from '../support/kernel/disk';
 import { describeKernel } from '../support/kernel/environment';
 import type { Guest } from '../support/kernel/guest';
-import { Lab, LAB_TIME } from '../support/kernel/lab';
+import { Lab } from '../support/kernel/lab';
 import { patternRange } from '../support/kernel/pattern';
-import { fillSpare, hashOf, Scenario } from '../support/kernel/scenario';
-import { diskPath, LabHost } from '../support/kernel/toolkit';
-import { WriteLog } from '../support/kernel/write-log';
+import { makeOnPart } from '../support/kernel/part';
+import { hashOf, Scenario } from '../support/kernel/scenario';
 
 const MAIN = 8192;
 /** The partition begins where no block of 4096 bytes does. */
@@ -139,7 +136,11 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
     }, 60_000);
 
     test('main on a partition: nothing goes to where the whole disk has that sector', async () => {
-      data = await partitioned();
+      data = await makeOnPart(lab, {
+        ...{ main: 'parted', spares: ['s0', 's1'], part: PART },
+        path: await guest.sh('echo /dev/$(basename $(readlink /dev/lab/parted))1'),
+      });
+      data.mainDisk.poke(0, partitionTable());
       await data.up();
       expect(data.memory).toHaveLength(PART.sectors);
       const outside = (): string =>
@@ -228,33 +229,5 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
       await data.restart();
       await data.finish();
     });
-
-    /** A setup whose main is the partition. The toolkit sees it as a disk of its own. */
-    async function partitioned(): Promise<Scenario> {
-      for (const disk of lab.rack.disks) disk.heal();
-      const disk = lab.disk('parted');
-      disk.poke(0, patternRange(500_000, MAIN, 9));
-      disk.poke(0, partitionTable());
-      disk.poke(PART.first, patternRange(0, PART.sectors, 1));
-      const part = new VirtualDisk({ name: 'part', sectors: PART.sectors }, 0, new WriteLog());
-      const spares = ['s0', 's1'];
-      for (const name of spares) lab.disk(name).load(new Uint8Array(16384 * SECTOR));
-      const host = new LabHost([part, ...spares.map((name) => lab.disk(name))], LAB_TIME);
-      const made = await runFormat(
-        host,
-        formatOptions({ main: diskPath('part'), spares: spares.map(diskPath) }),
-      );
-      host.writeBack();
-      for (const name of spares) fillSpare(lab.disk(name));
-      const node = await guest.sh('echo /dev/$(basename $(readlink /dev/lab/parted))1');
-      return Scenario.over(lab, {
-        name: 'data',
-        main: 'parted',
-        spares,
-        table: made.table.replace(diskPath('part'), node),
-        setupUuid: made.setupUuid ?? '',
-        offset: PART.first,
-      });
-    }
   });
 });

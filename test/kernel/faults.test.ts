@@ -133,14 +133,60 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
 
     test('read-ahead and buffered reads: an error is no verdict, zeros are never made up', async () => {
       await guest.sh('blockdev --setra 256 /dev/mapper/data');
-      data.mainDisk.failReads(4040);
+      const fault = data.mainDisk.failReads(4040);
+      const { readErrors } = await data.status();
       expect(await data.read(4000, 8, { buffered: true, chunk: 8 })).toBe('4000+8:v1');
       expect(await data.read(4008, 16, { buffered: true, chunk: 8 })).toBe('4008+16:v1');
+      // Nobody has asked for the bad sector, and the disk has been asked for it: once, and no second time.
+      for (let tries = 0; fault.hits === 0 && tries < 50; tries++) await guest.sh('sleep 0.02');
       expect(await data.list()).toEqual([]);
+      expect(await data.status()).toMatchObject({ lost: 0, readErrors });
+      expect(await data.message('stats')).toMatch(/^read_errors 0$/m);
+      expect(fault.hits).toBe(1);
       expect(await data.read(4040, 8, { buffered: true, chunk: 8 })).toBe('4040+8:EIO');
       data.note(4040, 1, 'lost');
+      expect(await data.status()).toMatchObject({ lost: 1, readErrors: readErrors + 1 });
       await guest.sh('echo 3 > /proc/sys/vm/drop_caches');
       await data.finish();
+    });
+
+    test('a loss is told: by an event at once, and in the log', async () => {
+      data.mainDisk.failReads(1234);
+      await data.next(async () => {
+        expect(await data.read(1234, 1)).toBe('1234+1:EIO');
+      });
+      data.note(1234, 1, 'lost');
+      expect(data.events().slice(-2)).toEqual(['5:0@1234+1', '14:0@1234+1']);
+      await data.finish();
+    });
+
+    test('errors are counted over the life of a setup, and so are copies that were repaired', async () => {
+      data.mainDisk.failReads(100, 3);
+      data.mainDisk.failWrites(200, 2);
+      expect(await data.read(96, 8, { chunk: 1 })).toBe('96+4:v1 100+3:EIO 103+1:v1');
+      data.note(100, 3, 'lost');
+      await data.write(196, 8, 2);
+      const counts = { readErrors: 3, writeErrors: 2 };
+      expect(await data.status()).toMatchObject(counts);
+      await data.finish();
+      expect(data.contents().health).toMatchObject({ readErrors: 3n, writeErrors: 2n, repairedCopies: 0n });
+      // While it is down, two copies go bad.
+      data.spare(0).poke(2048 + 8, new Uint8Array(512).fill(1));
+      data.spare(1).poke(0, new Uint8Array(512).fill(1));
+      await data.up();
+      expect(await data.status()).toMatchObject({ ...counts, copies: '10/10' });
+      await data.restart();
+      expect(await data.status()).toMatchObject(counts);
+      expect(data.contents().health).toMatchObject({ readErrors: 3n, writeErrors: 2n, repairedCopies: 2n });
+      data.mainDisk.failReads(300);
+      expect(await data.read(300, 1)).toBe('300+1:EIO');
+      data.note(300, 1, 'lost');
+      await data.force(400, 3);
+      expect(await data.status()).toMatchObject({ readErrors: 4, writeErrors: 3 });
+      await data.restart();
+      expect(await data.status()).toMatchObject({ readErrors: 4, writeErrors: 3 });
+      await data.finish();
+      expect(data.contents().health).toMatchObject({ readErrors: 4n, writeErrors: 3n, repairedCopies: 2n });
     });
 
     test('flush errors of main reach the one who flushes', async () => {
@@ -149,10 +195,13 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
       expect(await guest.flush('data')).toBe('EIO');
       expect(await guest.flush('data')).toBe('ok');
       expect(await data.message('stats')).toMatch(/^flush_errors 1$/m);
-      // A write with FUA vouches for itself alone: it is done again, with its flush.
+      // Where FUA is a flush, one that fails and then does not may have taken along what others had written: the write
+      // itself is done again and is durable, and the flush that follows it is told.
       data.mainDisk.failFlushes(1);
-      await data.write(200, 8, 3, { fua: true });
+      await data.writeFails(200, 8, 3, { fua: true });
+      data.note(200, 8, 'v3');
       expect(data.mainDisk.unflushedSectors).toBe(0);
+      expect(await guest.flush('data')).toBe('ok');
       expect(await data.list()).toEqual([]);
       // What main can't make durable at all moves to where it can be; the flush behind it is told of main all the same.
       data.mainDisk.failFlushes(Infinity);

@@ -91,6 +91,45 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
         await data.finish();
       });
 
+      test('clear_stats clears all counters, and nothing else', async () => {
+        const counters = async (): Promise<[string, number][]> =>
+          (await data.message('stats'))
+            .trim()
+            .split('\n')
+            .map((line) => line.split(' '))
+            .map(([name = '', count]) => [name, Number(count)]);
+        await data.down();
+        data.spare(1).poke(2048 + 8, new Uint8Array(512).fill(1));
+        await data.up();
+        data.mainDisk.failReads(10, 1, { times: 1 });
+        data.mainDisk.failWrites(20, 1, { times: 1 });
+        data.mainDisk.failReads(30);
+        data.spare(0).failWrites(10240 + 1);
+        data.mainDisk.failFlushes(1);
+        expect(await data.read(10, 1)).toBe('10+1:v1');
+        await data.write(20, 1, 2);
+        expect(await guest.flush('data')).toBe('EIO');
+        expect(await data.read(30, 1)).toBe('30+1:EIO');
+        await data.write(30, 1, 3);
+        await data.force(40, 2);
+        await data.message('set', 'min_copies', '5');
+        for (const index of [0, 1]) data.spare(index).failWrites(1024, 8);
+        expect(await data.tryMessage('commit')).toBe('EIO');
+        const before = await counters();
+        expect(before).toHaveLength(12);
+        expect(before.filter(([, count]) => count === 0)).toEqual([]);
+        const status = await guest.status('data');
+        expect(await data.message('clear_stats')).toBe('');
+        expect(await counters()).toEqual(before.map(([name]) => [name, 0]));
+        // What is kept over the life of the setup is not for it to clear.
+        expect(await guest.status('data')).toBe(status);
+        expect(await data.status()).toMatchObject({ readErrors: 1, writeErrors: 1 });
+        for (const index of [0, 1]) data.spare(index).heal();
+        await data.down();
+        await data.up();
+        await data.finish();
+      });
+
       test.each([
         ['nonsense', 'EINVAL'],
         ['remap', 'EINVAL'],
@@ -104,6 +143,8 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
         ['remap 0 18446744073709551615', 'ERANGE'],
         ['mark_lost -1', 'EINVAL'],
         ['query', 'EINVAL'],
+        ['query x', 'EINVAL'],
+        ['query -1', 'EINVAL'],
         ['query 8192', 'ERANGE'],
         ['list x', 'EINVAL'],
         ['list 1 2 3', 'EINVAL'],
@@ -127,20 +168,15 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
     });
 
     test('events come with changes', async () => {
-      const next = async (act: () => Promise<unknown>): Promise<void> => {
-        const event = guest.event('data', await guest.eventNumber('data'));
-        await act();
-        await event;
-      };
-      await next(async () => await data.message('remap', '10'));
-      await next(async () => await data.message('mark_lost', '20'));
+      await data.next(async () => await data.message('remap', '10'));
+      await data.next(async () => await data.message('mark_lost', '20'));
       data.note(20, 1, 'lost');
-      await next(async () => {
+      await data.next(async () => {
         data.mainDisk.failWrites(30);
         await data.write(30, 1, 2);
       });
-      await next(async () => await data.write(20, 1, 3));
-      await next(async () => {
+      await data.next(async () => await data.write(20, 1, 3));
+      await data.next(async () => {
         data.spare(1).failWrites(1024, 8);
         await data.message('commit');
       });

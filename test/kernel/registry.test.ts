@@ -11,7 +11,19 @@ import { formatDisks } from '../support/kernel/toolkit';
 const MAIN = '/dev/lab/main';
 const S0 = '/dev/lab/s0';
 const S1 = '/dev/lab/s1';
+const EIGHT = ['s0', 's1', 's2', 's3', 's4', 's5', 's6', 's7'];
 const OTHER = '11111111-2222-4333-8444-555555555555';
+
+/** Features in the order in which the target names them. */
+function sorted(features: string): string {
+  const order = ['read_only', 'degraded', 'no_auto_remap', 'setup'];
+  const words = features.replace(/setup /, 'setup=').split(' ');
+  const place = (word: string): number => order.indexOf(word.split('=')[0] ?? '');
+  return words
+    .sort((a, b) => place(a) - place(b))
+    .join(' ')
+    .replace('=', ' ');
+}
 
 describeKernel('tables that are taken', () => {
   let lab: Lab;
@@ -22,9 +34,7 @@ describeKernel('tables that are taken', () => {
     lab = await Lab.open({
       disks: [
         { name: 'main', sectors: 8192 },
-        { name: 's0', sectors: 16384 },
-        { name: 's1', sectors: 16384 },
-        { name: 's2', sectors: 16384 },
+        ...EIGHT.map((name) => ({ name, sectors: 16384 })),
         { name: 'blank', sectors: 16384 },
         { name: 'copied', sectors: 8192 },
         { name: 'big', sectors: 16384, logicalBlockSize: 4096 },
@@ -100,6 +110,73 @@ describeKernel('tables that are taken', () => {
       await other.finish();
     });
 
+    test.each([
+      ['the same disks', false],
+      ['a copy of the whole setup', true],
+    ])(
+      'while one is suspended another takes %s: the first has to wait, and nothing is lost',
+      async (_, copy) => {
+        data = await Scenario.make(lab);
+        await data.up();
+        await data.force(100, 2);
+        await guest.dm('suspend', 'data');
+        let { table } = data;
+        if (copy) {
+          for (const [from, to] of [
+            ['main', 'copied'] as const,
+            ['s0', 's2'] as const,
+            ['s1', 's3'] as const,
+          ]) {
+            lab.disk(to).load(lab.disk(from).snapshot());
+            table = table.replace(`/dev/lab/${from}`, `/dev/lab/${to}`);
+          }
+        }
+        await guest.create('other', table);
+        lab.disk(copy ? 'copied' : 'main').failWrites(200);
+        expect(await guest.write('other', 196, 8, 3)).toBe('196+8:ok');
+        if (!copy) data.note(196, 8, 'v3');
+        const before = hashOfDisks(lab);
+        const { mark } = guest.console;
+        for (let tries = 0; tries < 2; tries++) {
+          expect((await guest.tryDm('resume', 'data')).error).toBe('EBUSY');
+          expect(await guest.dm('info', 'data')).toMatch(/ suspended/);
+        }
+        await guest.console.until(copy ? /setup \S+ is active as 254:1/ : /is in use by 254:1/, mark);
+        expect(hashOfDisks(lab)).toBe(before);
+        // The other one goes on as if nothing had been.
+        lab.disk(copy ? 'copied' : 'main').failWrites(300);
+        expect(await guest.write('other', 296, 8, 4)).toBe('296+8:ok');
+        if (!copy) data.note(296, 8, 'v4');
+        await guest.dm('remove', 'other');
+        await guest.dm('resume', 'data');
+        expect(await data.list()).toHaveLength(copy ? 1 : 3);
+        await data.force(400, 5);
+        await data.finish();
+      },
+    );
+
+    test('a table that is loaded and never resumed writes nothing', async () => {
+      data = await Scenario.make(lab);
+      const before = hashOfDisks(lab);
+      await guest.sh('dmsetup create data --notable');
+      await guest.dm('load', 'data', data.table);
+      expect(await guest.dm('info', 'data')).toMatch(/ inactive/);
+      await guest.dm('clear', 'data');
+      expect(await guest.dm('info', 'data')).not.toMatch(/ inactive/);
+      await guest.dm('load', 'data', data.table);
+      await guest.dm('remove', 'data');
+      expect(hashOfDisks(lab)).toBe(before);
+      // Nor does one over a device that is live, and that one goes on.
+      await data.up();
+      await data.force(100, 2);
+      const live = hashOfDisks(lab);
+      await guest.dm('load', 'data', data.tableWith('no_auto_remap'));
+      await guest.dm('clear', 'data');
+      expect(hashOfDisks(lab)).toBe(live);
+      await data.force(200, 3);
+      await data.finish();
+    });
+
     test('different setups side by side', async () => {
       data = await Scenario.make(lab, { spares: ['s0'] });
       lab.disk('copied').load(lab.disk('main').snapshot());
@@ -125,31 +202,72 @@ describeKernel('tables that are taken', () => {
     });
   });
 
+  /** A device's number, as the kernel prints it. */
+  const number = async (path: string): Promise<string> => {
+    const [major = '', minor = ''] = (await guest.sh(`stat -L -c '%t %T' ${path}`)).split(' ');
+    return `${parseInt(major, 16)}:${parseInt(minor, 16)}`;
+  };
+  /** The devices of the setup: their names on the lab, but for spares that are left out. */
+  const disksWithout = (without: readonly number[]): string[] => [
+    data.main,
+    ...data.spares.filter((_, i) => !without.includes(i)),
+  ];
+
   test.each([
-    ['', []],
-    ['degraded no_auto_remap', [1]],
-    ['read_only', []],
-    [`read_only degraded no_auto_remap setup SETUP`, []],
-  ])('the table reads back as what makes the device again: "%s"', async (words, without) => {
-    data = await Scenario.make(lab);
-    const features = words.replace('SETUP', data.setupUuid);
-    await data.up(features, without);
-    const number = async (path: string): Promise<string> => {
-      const [major, minor] = (await guest.sh(`stat -L -c '%t %T' ${path}`))
-        .split(' ')
-        .map((hex) => parseInt(hex, 16));
-      return `${major ?? ''}:${minor ?? ''}`;
+    { words: '', without: [], spares: ['s0', 's1'], how: '' },
+    { words: 'degraded no_auto_remap', without: [1], spares: ['s0', 's1'], how: '' },
+    { words: 'read_only', without: [], spares: ['s0', 's1'], how: '' },
+    { words: 'read_only degraded no_auto_remap setup SETUP', without: [], spares: ['s0', 's1'], how: '' },
+    { words: '', without: [], spares: EIGHT, how: '' },
+    { words: 'no_auto_remap degraded setup SETUP', without: [0, 3, 7], spares: EIGHT, how: '' },
+    { words: '', without: [], spares: ['s0', 's1'], how: 'flags=readonly' },
+    { words: 'degraded', without: [0], spares: ['s0', 's1'], how: 'flags=readonly' },
+  ])(
+    'the table reads back as what makes the device again: "$words" $how, $spares.length spares without $without',
+    async ({ words, without, spares, how }) => {
+      data = await Scenario.make(lab, { spares });
+      const features = words.replace('SETUP', data.setupUuid);
+      const flags = how === '' ? [] : [how];
+      await data.up(features, without, ...flags);
+      const numbers = new Map<string, string>();
+      for (const name of disksWithout(without)) numbers.set(name, await number(`/dev/lab/${name}`));
+      const expected = data
+        .tableWith(sorted(features), without)
+        .replace(/\/dev\/lab\/(\w+)/g, (_, name: string) => numbers.get(name) ?? '?');
+      const table = await guest.dm('table', 'data');
+      expect(table).toBe(expected);
+      expect((await guest.sh('dmsetup table data')).trim()).toBe(expected);
+      const { mode, spares: letters } = await data.status();
+      await data.down();
+      await guest.create('data', table, ...flags);
+      expect(await guest.dm('table', 'data')).toBe(table);
+      expect(await data.status()).toMatchObject({ mode, spares: letters });
+      expect(await guest.dm('info', 'data')).toMatch(how === '' ? /^(?!.*readonly)/ : / readonly/);
+    },
+  );
+
+  test.each([
+    { spares: ['s0', 's1'], without: [] },
+    { spares: ['s0', 's1'], without: [0] },
+    { spares: EIGHT, without: [] },
+  ])('what lies below is known by its number: $spares without $without', async ({ spares, without }) => {
+    data = await Scenario.make(lab, { spares });
+    await data.up(without.length > 0 ? 'degraded' : '', without);
+    const used = disksWithout(without);
+    const numbers = await Promise.all(used.map(async (name) => await number(`/dev/lab/${name}`)));
+    expect((await guest.dm('deps', 'data')).split(' ').sort()).toEqual(numbers.sort());
+    const slaves = await guest.sh('cat /sys/block/dm-0/slaves/*/dev');
+    expect(slaves.split('\n').sort()).toEqual(numbers);
+    const holders = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for (const { name } of lab.rack.disks) {
+        const block = `/sys/block/$(basename $(readlink -f /dev/lab/${name}))`;
+        if ((await guest.sh(`ls ${block}/holders`)) === 'dm-0') found.push(name);
+      }
+      return found;
     };
-    let expected = data.tableWith(features, without);
-    for (const path of [MAIN, S0, S1]) expected = expected.replace(path, await number(path));
-    const table = await guest.dm('table', 'data');
-    expect(table).toBe(expected);
-    expect((await guest.sh('dmsetup table data')).trim()).toBe(expected);
+    expect((await holders()).sort()).toEqual([...used].sort());
     await data.down();
-    await guest.create('data', table);
-    expect(await guest.dm('table', 'data')).toBe(table);
-    const deps = (await guest.dm('deps', 'data')).split(' ').sort();
-    expect(deps).toHaveLength(without.length > 0 ? 2 : 3);
-    expect(await guest.sh('ls /sys/block/dm-0/slaves | wc -l')).toBe(String(deps.length));
+    expect(await holders()).toEqual([]);
   });
 });

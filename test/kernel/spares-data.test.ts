@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The spares go bad themselves, in their data or as a whole, for a while or for good; and they fill up. Main goes bad
 // only to make use of them; see faults.test.ts.
+import { MAX_ENTRIES } from '../../src/core/layout';
 import { describeKernel } from '../support/kernel/environment';
 import type { Guest } from '../support/kernel/guest';
 import { Lab } from '../support/kernel/lab';
@@ -33,6 +34,10 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
     const start = async (options: ScenarioOptions = {}): Promise<void> => {
       data = await Scenario.make(lab, options);
       await data.up();
+    };
+    const again = async (features = '', without: readonly number[] = []): Promise<void> => {
+      await data.down();
+      await data.up(features, without);
     };
     /** Index of the spare on which a sector lies. */
     const spareOf = async (sector: number): Promise<string> =>
@@ -140,8 +145,7 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
       data.spare(0).heal();
       data.mainDisk.heal();
       await data.checkInside();
-      await data.down();
-      await data.up();
+      await again();
       await data.finish();
     });
 
@@ -154,8 +158,7 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
         expect(await spareOf(10)).toBe('spare 1');
         expect((await data.status()).spares).toBe('DA');
         data.spare(0).failFlushes(0);
-        await data.down();
-        await data.up();
+        await again();
         await data.finish();
       },
     );
@@ -200,28 +203,82 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
       expect(await data.status()).toMatchObject({ mode: 'rw', lost: 0 });
       data.spare(1).appear();
       data.mainDisk.heal();
-      await data.down();
-      await data.up();
+      await again();
       expect(await data.status()).toMatchObject({ mode: 'rw', spares: 'AA' });
       await data.finish();
     });
 
-    extra('policies: primary first, round robin, least used, healthiest', async () => {
-      await start({ spares: ['s0', 's1', 's2'] });
-      const moved = async (from: number, policy: number): Promise<string> => {
-        await data.message('set', 'spare_policy', String(policy));
-        const found: string[] = [];
-        for (let i = 0; i < 4; i++) {
-          await data.message('remap', String(from + 16 * i));
-          found.push((await spareOf(from + 16 * i)).slice(6));
-        }
-        return found.join('');
-      };
-      expect(await moved(0, 0)).toBe('0000');
-      expect(await moved(100, 1)).toBe('1201');
-      // By now 5, 2 and 1: the emptiest, and of equals the first.
-      expect(await moved(200, 2)).toBe('2121');
-      expect(await moved(300, 3)).toBe('0000');
+    test('a spare that is given up is told by an event, whoever finds out', async () => {
+      await start();
+      await data.force(10, 2);
+      data.spare(0).vanish();
+      // A read: nothing else has changed that an event could be about.
+      await data.next(async () => {
+        expect(await data.read(10, 1)).toBe('10+1:EIO');
+      });
+      expect((await data.status()).spares).toBe('DA');
+      expect(await data.list()).toHaveLength(1);
+      await data.message('commit');
+      const failed = data.contents(['s1']).events.filter(({ kind }) => kind === 9);
+      expect(failed.map(({ device }) => device)).toEqual([1]);
+      // A commit.
+      data.spare(0).appear();
+      await again();
+      expect((await data.status()).spares).toBe('AA');
+      data.spare(1).vanish();
+      await data.next(async () => await data.message('commit'));
+      expect((await data.status()).spares).toBe('AD');
+      data.spare(1).appear();
+      await again();
+      await data.finish();
+    });
+
+    test('no spare left: EIO and an event, for a write and for a read', async () => {
+      await start({ spares: ['s0'], remapUnit: 8 });
+      await data.message('remap', '0', String(SPACE));
+      expect(await data.status()).toMatchObject({ used: SPACE, space: SPACE });
+      const { extents } = await data.status();
+      data.mainDisk.failWrites(7000);
+      await data.next(async () => await data.writeFails(7000, 1, 2));
+      data.mainDisk.failReads(7100);
+      await data.next(async () => {
+        expect(await data.read(7100, 1)).toBe('7100+1:EIO');
+      });
+      expect(await data.status()).toMatchObject({ mode: 'rw', lost: 0, extents, spares: 'A' });
+      // What did not fit is not called lost: the disk may read it one day.
+      data.mainDisk.heal();
+      expect(await data.read(7096, 8)).toBe('7096+8:v1');
+      await data.finish();
+    });
+
+    test('health: 100 without a flaw, less for what is lost, for a spare that is dead and for one that is missing', async () => {
+      await start();
+      expect(await data.status()).toMatchObject({ health: 100, extents: 0, room: MAX_ENTRIES });
+      await data.message('mark_lost', '10');
+      data.note(10, 1, 'lost');
+      expect(await data.status()).toMatchObject({ health: 80, extents: 1, room: MAX_ENTRIES });
+      await data.write(10, 1, 2);
+      expect((await data.status()).health).toBe(100);
+      // Half of the copies cost half of 30, and that it is a spare costs 20.
+      data.spare(1).vanish();
+      await data.message('commit');
+      expect(await data.status()).toMatchObject({ copies: '5/10', spares: 'AD', health: 65 });
+      await data.message('commit');
+      expect(data.contents(['s0']).health.score).toBe(65);
+      await again('degraded', [1]);
+      expect(await data.status()).toMatchObject({ copies: '5/10', spares: 'A-', health: 65 });
+      data.spare(1).appear();
+      await again();
+      expect(await data.status()).toMatchObject({ copies: '10/10', spares: 'AA', health: 100 });
+      // Copies alone: one of ten costs a tenth of 30.
+      data.spare(1).failWrites(1024, 8);
+      await data.message('commit');
+      expect(await data.status()).toMatchObject({ copies: '9/10', spares: 'AA', health: 97 });
+      // Space: half of it costs half of 30.
+      data.spare(1).heal();
+      await again();
+      await data.message('remap', '0', String(SPACE));
+      expect(await data.status()).toMatchObject({ used: SPACE + 1, health: 85 });
       await data.finish();
     });
 
@@ -239,8 +296,7 @@ describe.each(['6.1', '6.12'] as const)('kernel %s', (kernel) => {
       for (const index of [0, 3, 7]) data.spare(index).appear();
       await data.up('degraded', [3]);
       expect(await data.status()).toMatchObject({ spares: 'AAA-AAAA', copies: '35/40' });
-      await data.down();
-      await data.up();
+      await again();
       expect(await data.status()).toMatchObject({ spares: 'AAAAAAAA', copies: '40/40' });
       await data.finish();
     });

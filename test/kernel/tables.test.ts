@@ -16,6 +16,15 @@ const S0 = '/dev/lab/s0';
 const S1 = '/dev/lab/s1';
 const OTHER = '11111111-2222-4333-8444-555555555555';
 
+/** Sizes of logical blocks that can't be dealt with. Null devices have them, which are called as their folders. */
+const ODD_BLOCKS = [1024, 2048];
+const nullPath = (size: number): string => `/dev/odd${size}`;
+const makeNull = (size: number): string => `
+  mkdir /sys/kernel/config/nullb/odd${size} && cd /sys/kernel/config/nullb/odd${size} &&
+  echo 0 > zoned && echo ${size} > blocksize && echo 16 > size && echo 1 > power &&
+  [ $(blockdev --getss ${nullPath(size)}) = ${size} ]
+`;
+
 describeKernel('tables', () => {
   let lab: Lab;
   let guest: Guest;
@@ -38,6 +47,8 @@ describeKernel('tables', () => {
       ],
     });
     guest = await lab.boot();
+    await guest.sh('mount -t configfs none /sys/kernel/config');
+    for (const size of ODD_BLOCKS) await guest.sh(makeNull(size));
     data = await Scenario.make(lab);
   });
   afterAll(async () => await lab.close());
@@ -82,6 +93,10 @@ describeKernel('tables', () => {
     [`0 8192 remap ${MAIN} 0 2 ${S0} ${S0}`, /Two spares are the same device, or overlap/],
     [`0 8192 remap /dev/nullb0 0 2 ${S0} ${S1}`, /Zoned devices can't be remapped/],
     [`0 8192 remap ${MAIN} 0 2 ${S0} /dev/nullb0`, /Zoned devices can't be remapped/],
+    ...ODD_BLOCKS.flatMap((size): [string, RegExp][] => [
+      [`0 8192 remap ${nullPath(size)} 0 2 ${S0} ${S1}`, /Logical blocks must be of 512 or 4096 bytes/],
+      [`0 8192 remap ${MAIN} 0 2 ${S0} ${nullPath(size)}`, /Logical blocks must be of 512 or 4096 bytes/],
+    ]),
     [
       `0 8 linear ${MAIN} 0\n8 8184 remap ${MAIN} 8 2 ${S0} ${S1}`,
       /singleton target type must appear alone in table/,

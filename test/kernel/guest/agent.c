@@ -34,7 +34,7 @@ static const struct {
 	{ "sh", command_sh },		{ "write", command_write },	{ "read", command_read },
 	{ "peek", command_peek },	{ "flush", command_flush },	{ "discard", command_discard },
 	{ "zeroout", command_zeroout }, { "hammer", command_hammer },	{ "bench", command_bench },
-	{ "dm", command_dm },
+	{ "dm", command_dm },		{ "ioctl", command_ioctl },
 };
 
 static bool plain(unsigned char byte)

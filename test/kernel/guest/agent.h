@@ -54,6 +54,7 @@ int command_write(struct call *call);
 int command_read(struct call *call);
 int command_peek(struct call *call);
 int command_flush(struct call *call);
+int command_ioctl(struct call *call);
 int command_discard(struct call *call);
 int command_zeroout(struct call *call);
 int command_hammer(struct call *call);

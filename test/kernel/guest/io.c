@@ -206,6 +206,22 @@ int command_flush(struct call *call)
 	return 0;
 }
 
+/* Any ioctl by its number, with enough zeroed memory for what it may want. */
+int command_ioctl(struct call *call)
+{
+	static char memory[4096];
+	int fd = call->argc == 3 ? open(call->argv[1], O_RDWR | O_CLOEXEC) : -1;
+
+	if (fd < 0) {
+		text_printf(&call->reply, "ioctl DEVICE NUMBER: %s", error_name(errno));
+		return -1;
+	}
+	text_printf(&call->reply, "%s",
+		    ioctl(fd, strtoul(call->argv[2], NULL, 0), memory) ? error_name(errno) : "ok");
+	close(fd);
+	return 0;
+}
+
 static int range_ioctl(struct call *call, unsigned long request)
 {
 	struct range range;

@@ -38,8 +38,15 @@ export interface HammerOptions {
   readonly reads?: number;
   /** One request in so many is a flush; none without. */
   readonly flushes?: number;
+  /** Per cent of the writes that are to be durable when they are done. */
+  readonly fua?: number;
+  /** Per cent of the writes that are write-zeroes, or discards, after which a sector holds what it held or zeros. */
+  readonly zeroes?: number;
+  readonly discards?: number;
   /** Versions begin above this. */
   readonly version?: number;
+  /** The version that all of it holds; without, whatever a sector is first read to hold is right. 0: zeros. */
+  readonly holds?: number;
   /** Gets a line for each write and flush that is done: see hammer.c. */
   readonly report?: (line: string) => void;
   /** Do not read all of it at the end. */
@@ -57,10 +64,15 @@ export interface HammerResult {
       | 'write_errors'
       | 'flush_errors'
       | 'unreadable'
-      | 'violations',
+      | 'violations'
+      | 'fua'
+      | 'zeroes'
+      | 'discards',
       number
     >
   >;
+  /** What failed, but for flushes: "read-EIO", and so write, fua, zeroes, discard. */
+  readonly failures: readonly Run[];
   /** What each sector may hold: "v3", "v3|v7" after a failed write, "?" if it was never read or written; v0 is zeros. */
   readonly memory: readonly Run[];
   /** The violations in words; empty if there were none. */
@@ -197,7 +209,11 @@ export class Guest {
     return /^[0-9a-f]*$/.test(text) ? Uint8Array.from(Buffer.from(text, 'hex')) : null;
   }
 
-  /** "ok" or the error's name; so are the next three. */
+  /** "ok" or the error's name; so are the next four. */
+  async ioctl(device: Device, request: number): Promise<string> {
+    return await this.call(['ioctl', this.path(device), String(request)]);
+  }
+
   async flush(device: Device): Promise<string> {
     return await this.call(['flush', this.path(device)]);
   }
@@ -307,15 +323,20 @@ export class Guest {
   }
 }
 
+const FAILED = 'failed=';
+
 function parseHammer(text: string): HammerResult {
   const cut = text.indexOf(';');
   const words = (cut === -1 ? text : text.slice(0, cut)).split(' ').filter((word) => word !== '');
-  const names = words.filter((word) => word.includes('='));
+  const [failed, names] = [true, false].map((wanted) =>
+    words.filter((word) => word.includes('=') && word.startsWith(FAILED) === wanted),
+  );
   const counts = Object.fromEntries(
-    names.map((word) => word.split('=')).map(([name = '', value]) => [name, Number(value)]),
+    (names ?? []).map((word) => word.split('=')).map(([name = '', value]) => [name, Number(value)]),
   ) as HammerResult['counts'];
   return {
     counts,
+    failures: parseRuns((failed ?? []).map((word) => word.slice(FAILED.length)).join(' ')),
     memory: parseRuns(words.filter((word) => !word.includes('=')).join(' ')),
     violations: cut === -1 ? '' : text.slice(cut + 2),
   };

@@ -29,6 +29,10 @@ const DRIVERS: Readonly<Record<'virtio' | 'nbd' | 'nvme', readonly ModuleName[]>
   nvme: ['nvme'],
 };
 
+/** A kernel that checks itself, emulated on a busy machine, may stand still for a while; what hangs still meets the limits. */
+const PATIENT_WORDS =
+  SLOWER > 1 ? 'rcupdate.rcu_cpu_stall_timeout=240 workqueue.watchdog_thresh=240 nowatchdog' : '';
+
 /** Modules that others ask for and can do without. */
 const FASTER_WITH_OTHER_PROCESSORS = /(pclmul|intel)[^:]*:ENODEV$/;
 
@@ -110,7 +114,7 @@ export class Lab {
       clockNs: LAB_TIME + BigInt(this.boots) * BETWEEN_BOOTS_NS,
       // A kernel that watches its memory needs more of it.
       ...{ memoryMiB: options.memoryMiB ?? (SLOWER > 1 ? 1024 : 384), cpus: options.cpus ?? 1 },
-      ...{ icount: options.icount === true, append: options.append ?? '' },
+      ...{ icount: options.icount === true, append: `${PATIENT_WORDS} ${options.append ?? ''}`.trim() },
     });
     this.machine = machine;
     try {

@@ -229,6 +229,12 @@ export class Scenario {
     return (await this.guest.tryDm('message', this.name, ...words)).error;
   }
 
+  /** Does something, and waits for an event of it. */
+  async next(act: () => Promise<unknown>): Promise<void> {
+    const event = this.guest.event(this.name, await this.guest.eventNumber(this.name));
+    await Promise.all([event, act()]);
+  }
+
   /** Entries as the target lists them, one line each. */
   async list(): Promise<string[]> {
     return (await this.message('list')).split('\n').filter((line) => line !== '');
