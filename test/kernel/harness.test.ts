@@ -4,7 +4,7 @@
 import { describeKernel } from '../support/kernel/environment';
 import type { Guest } from '../support/kernel/guest';
 import { Lab } from '../support/kernel/lab';
-import { formatRuns } from '../support/kernel/pattern';
+import { formatRuns, patternSector } from '../support/kernel/pattern';
 import { Replay } from '../support/kernel/replay';
 
 const MAIN = 32768;
@@ -276,6 +276,28 @@ describeKernel('the lab', () => {
       expect(result.counts.violations).toBeGreaterThan(0);
       expect(result.violations).toMatch(/sector 60\d\d: (foreign contents|wrong version)/);
       expect(report[0]).toMatch(/^wrote 60\d\d \d+ \d+ ok$/);
+    });
+
+    test('is told what all sectors hold, and finds one that holds something else from the start', async () => {
+      const disk = lab.disk('main');
+      for (let at = 0; at < 32; at++) disk.poke(6100 + at, patternSector(6100 + at, at === 5 ? 6 : 7));
+      const options = { ops: 200, depth: 2, largest: 2, reads: 100, holds: 7 };
+      const { counts, violations } = await guest.hammer('main', 6100, 32, options);
+      expect(violations).toMatch(/^sector 6105: wrong version, found kind 1 s6105 v6, may hold v7$/);
+      expect(counts).toMatchObject({ violations: 1, writes: 0 });
+    });
+
+    test('tells which reads failed; discards, zeroes and FUA are a part of it', async () => {
+      const fault = lab.disk('main').failReads(6205, 2);
+      const options = { ops: 600, depth: 4, largest: 4, fua: 50, zeroes: 20, discards: 20 };
+      const { counts, failures, violations } = await guest.hammer('main', 6200, 32, options);
+      fault.clear();
+      expect(violations).toBe('');
+      expect(Math.min(counts.fua, counts.zeroes, counts.discards)).toBeGreaterThan(0);
+      expect(failures.length).toBeGreaterThan(0);
+      expect(counts.read_errors).toBe(failures.length);
+      for (const { sector, count, state } of failures)
+        expect([state, sector < 6207 && sector + count > 6205]).toEqual(['read-EIO', true]);
     });
   });
 

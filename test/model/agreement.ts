@@ -3,10 +3,10 @@
 // says, and nothing that was promised is broken. Null is good news; else it says what is wrong.
 import { breach, decide } from './reference';
 import type { Decision } from './reference';
-import { examine, winnerOf } from './toolkit';
+import { repair, summarise, YES } from './toolkit';
 import type { Outcome, PlannedRepair } from './toolkit';
 import type { World } from './world';
-import { COPIES, slotAt } from './world';
+import { COPIES, describe, keyOf, slotAt } from './world';
 
 /** Every set of spares that can be given. */
 export function subsets(world: World): number[][] {
@@ -18,17 +18,17 @@ export function subsets(world: World): number[][] {
 
 /** Does the toolkit see what the reference sees? */
 export function disagreement(world: World, given: readonly number[], wanted: Decision): string | null {
-  const found = examine(world, given);
+  const found = summarise(world, given);
   const differs = (what: string, reference: unknown, toolkit: unknown): string =>
     `given ${given.join()}: ${what} is ${String(reference)}, but the toolkit says ${String(toolkit)}`;
   if (!isVerdict(wanted, found.verdict)) return differs('the verdict', wanted.verdict, found.verdict);
-  if (wanted.highest !== found.highestSeen)
-    return differs('the highest sequence', wanted.highest, found.highestSeen);
+  if (wanted.highest !== found.highest) return differs('the highest sequence', wanted.highest, found.highest);
   if (wanted.verdict === 'split' || wanted.winner === null) return null;
-  const winner = winnerOf(world, found);
-  if (winner !== wanted.winner) return differs('the winner', wanted.winner.sequence, winner?.sequence);
+  const { run, sequence } = wanted.winner;
+  if (found.winner?.run !== run || found.winner.sequence !== sequence)
+    return differs('the winner', `${sequence} of run ${run}`, found.winner?.sequence);
   if (wanted.uncertain !== found.uncertain) return differs('doubt', wanted.uncertain, found.uncertain);
-  for (const { index, standing } of found.seats) {
+  for (const [index, standing] of found.standings) {
     if (standing !== wanted.standings[index])
       return differs(`spare ${index}`, wanted.standings[index], standing);
   }
@@ -80,4 +80,19 @@ export function unrepaired(
   const done = `${before.verdict}, ${plan.kind}${cut ? ' cut, and again' : ''}`;
   if (after.verdict !== 'clean') return `${done}: ${after.verdict}`;
   return after.winner?.value === value ? null : `${done}: other contents`;
+}
+
+/** Throws with a picture of the state. `toolkit`: it is asked too. */
+export function expectSound(world: World, toolkit: boolean): void {
+  const broken = fault(world, toolkit) ?? needsSalvage(world);
+  if (broken !== null) throw new Error(`${broken}\n${describe(world)}`);
+}
+
+/** With all spares at hand -y ends everything that is not a split. */
+export function endsClean(world: World): void {
+  const all = world.slots.map((_slots, spare) => spare);
+  const { verdict } = decide(world, all);
+  if (verdict === 'split') return;
+  repair(world, all, YES);
+  expect([decide(world, all).verdict, keyOf(world, all) === '']).toEqual(['clean', false]);
 }

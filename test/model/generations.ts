@@ -84,12 +84,39 @@ export class Gen {
     this.line = new Set([...(parent?.line ?? []), this]);
     this.informed = new Set([...(parent?.informed ?? []), ...choices.seen, this]);
     this.#choices = choices;
-    this.#bytes = made;
+    this.#bytes = made === null ? null : shared(`made ${identityOf(made)}`, () => made);
   }
 
+  /** Generations of different histories share their bytes where these are equal. */
   get bytes(): Generation {
-    return (this.#bytes ??= bytesOf(this.#choices, this.writtenNs));
+    return (this.#bytes ??= shared(recipeOf(this.#choices, this.writtenNs), () =>
+      bytesOf(this.#choices, this.writtenNs),
+    ));
   }
+}
+
+const known = new Map<string, Generation>();
+
+function shared(key: string, make: () => Generation): Generation {
+  let found = known.get(key);
+  if (found === undefined) known.set(key, (found = make()));
+  return found;
+}
+
+function identityOf({ header }: Generation): string {
+  const { runId, sequence, parentCrc, overallCrc, writtenNs } = header;
+  return [runId, sequence, parentCrc, overallCrc, writtenNs].join();
+}
+
+/** All that bytesOf() looks at. */
+function recipeOf({ run, sequence, parent, records, value, minCopies }: NewGen, writtenNs: bigint): string {
+  const devices = records.map(({ last, base, run: lastRun, flags = 0 }) =>
+    [last, base, lastRun, flags].join(),
+  );
+  return [
+    ...[run, sequence, parent?.bytes.header.overallCrc ?? 0, value, minCopies, writtenNs],
+    ...devices,
+  ].join(' ');
 }
 
 const SPARE_SECTORS = 16384n;

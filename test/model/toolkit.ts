@@ -38,6 +38,36 @@ export function examine(world: World, given: readonly number[]): SetupDecision {
   return decision;
 }
 
+/** What a decision comes to, by what tells generations apart in any world. */
+export interface Summary {
+  readonly verdict: string;
+  readonly highest: bigint;
+  readonly uncertain: boolean;
+  readonly winner: { readonly run: bigint; readonly sequence: bigint } | null;
+  readonly standings: readonly (readonly [spare: number, standing: string])[];
+}
+
+const summaries = new Map<string, Summary>();
+
+/** As examine(), in short, and so kept for every state that ever was. */
+export function summarise(world: World, given: readonly number[]): Summary {
+  const key = `${world.slots.length} ${given.join(',')} ${keyOf(world, given)}`;
+  const known = summaries.get(key);
+  if (known !== undefined) return known;
+  const { verdict, highestSeen, uncertain, winner, seats } = examine(world, given);
+  const header = winner?.header;
+  const summary: Summary = {
+    ...{ verdict, highest: highestSeen, uncertain },
+    winner: header === undefined ? null : { run: header.runId, sequence: header.sequence },
+    standings: seats.map(({ index, standing }) => [index, standing]),
+  };
+  summaries.set(key, summary);
+  return summary;
+}
+
+/** How many states the toolkit has decided about. */
+export const decided = (): number => summaries.size;
+
 export const PREEN: Permissions = { grant: 'preen', choose: null, acceptPartial: false, force: false };
 export const YES: Permissions = { ...PREEN, grant: 'yes' };
 

@@ -2,6 +2,7 @@
 // The spares of the model: which parts of which generations lie in each slot, in symbols, and the bytes that they stand
 // for. Who writes what, and who wins, is elsewhere in this folder.
 import type { Region } from '../../src/core/extents';
+import type { Generation } from '../../src/core/generation';
 import { encodeHeader } from '../../src/core/generation';
 import { BLOCK_BYTES, SECTION_OFFSET } from '../../src/core/layout';
 import type { SpareRead } from '../../src/core/model';
@@ -110,11 +111,11 @@ export function shownOn(world: World, spares: readonly number[]): Gen[] {
   ].filter((gen) => gen !== null);
 }
 
-const numbers = new Map<Gen, number>();
+const numbers = new Map<Generation, number>();
 function numberOf(gen: Gen | null): number {
   if (gen === null) return 0;
-  let number = numbers.get(gen);
-  if (number === undefined) numbers.set(gen, (number = numbers.size + 1));
+  let number = numbers.get(gen.bytes);
+  if (number === undefined) numbers.set(gen.bytes, (number = numbers.size + 1));
   return number;
 }
 
@@ -124,7 +125,7 @@ function slotKey(slot: Slot, spare: number, copy: number): string {
   return `${spare} ${copy} ${numberOf(slot.header)}:${place.spare}:${place.copy} ${numberOf(slot.devices)} ${numberOf(slot.remaps)}`;
 }
 
-/** Equal keys: the spares given look the same to a reader. */
+/** Equal keys: the spares given look the same to a reader, be they of one world or of two. */
 export function keyOf(world: World, spares: readonly number[]): string {
   return spares
     .map((spare) => COPIES.map((copy) => slotKey(slotAt(world, spare, copy), spare, copy)).join('|'))

@@ -40,8 +40,8 @@ export interface RunOptions {
   readonly tears?: boolean;
   readonly turns?: Turns;
   readonly rules?: Rules;
-  /** Called before each step, to break things in mid-run. */
-  readonly before?: (step: number) => void;
+  /** Called before each step with the copy that it writes to, to break things in mid-run. */
+  readonly before?: (step: number, slot: Slot) => void;
 }
 
 export interface RunResult {
@@ -226,7 +226,7 @@ class Writer {
 
   #part(slot: Slot, apply: () => void): boolean {
     if (this.#isLastStep()) throw new PowerLost();
-    this.#options.before?.(this.steps);
+    this.#options.before?.(this.steps, slot);
     this.steps++;
     return writePart(slot, apply);
   }

@@ -35,6 +35,11 @@ export class PageStore {
     }
   }
 
+  /** The page around this offset; undefined: zeros. It must not be changed, and never is: what is kept of it stays true. */
+  pageAt(offset: number): Uint8Array | undefined {
+    return this.pages.get(Math.floor(offset / PAGE));
+  }
+
   /** A copy of [offset, offset + length), which must lie within the size. */
   read(offset: number, length: number): Uint8Array {
     if (offset < 0 || offset + length > this.length) throw new RangeError(`read ${length} at ${offset}`);

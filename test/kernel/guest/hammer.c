@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Many random reads, writes and flushes at once on one device, with a memory of what each sector may hold. A read that
 // brings anything else is a violation. Requests under way never overlap, so that the memory, in ledger.c, is exact.
+// Discards and write-zeroes come in between, one at a time.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/aio_abi.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,13 +34,17 @@ struct hammer {
 	aio_context_t context;
 	uint64_t unit, largest, deadline, ops, limit;
 	uint64_t random;
-	unsigned int depth, reads, flushes;
+	/* One request in `flushes`; the others in per cent, the last three of the writes. */
+	unsigned int depth, flushes, reads, fua, zeroes, discards;
 	bool report;
 	uint32_t version;
 	struct ledger ledger;
 	struct slot slots[MAX_DEPTH];
 	unsigned int under_way;
 	uint64_t read_errors, write_errors, flush_errors, reads_done, writes_done, flushes_done;
+	uint64_t fua_done, zeroes_done, discards_done;
+	/* What failed, but for flushes: " failed=FIRST+COUNT:read-EIO". */
+	struct text failures;
 };
 
 static uint64_t now_ms(void)
@@ -56,10 +63,17 @@ static uint64_t random_below(struct hammer *hammer, uint64_t limit)
 	return hammer->random % limit;
 }
 
+static void tell_failure(struct hammer *hammer, const struct slot *slot, const char *what, int error)
+{
+	text_printf(&hammer->failures, " failed=%llu+%llu:%s-%s", (unsigned long long)slot->first,
+		    (unsigned long long)slot->count, what, error ? error_name(error) : "short");
+}
+
 static void complete(struct hammer *hammer, struct slot *slot, int64_t result)
 {
 	int op = slot->iocb.aio_lio_opcode;
 	bool failed = op == IOCB_CMD_FSYNC ? result != 0 : result != (int64_t)(slot->count * SECTOR);
+	bool fua = slot->iocb.aio_rw_flags & RWF_DSYNC;
 
 	slot->busy = false;
 	hammer->under_way--;
@@ -77,11 +91,15 @@ static void complete(struct hammer *hammer, struct slot *slot, int64_t result)
 		else if (!failed)
 			ledger_read(&hammer->ledger, slot->first + i, slot->buffer + i * SECTOR);
 	}
+	if (failed)
+		tell_failure(hammer, slot, op == IOCB_CMD_PREAD ? "read" : fua ? "fua" : "write",
+			     result < 0 ? -result : 0);
 	if (op == IOCB_CMD_PREAD) {
 		hammer->reads_done++;
 		hammer->read_errors += failed;
 	} else {
 		hammer->writes_done++;
+		hammer->fua_done += !failed && fua;
 		hammer->write_errors += failed;
 		if (hammer->report)
 			tell("hammer wrote %llu %llu %u %s", (unsigned long long)slot->first,
@@ -122,6 +140,23 @@ static bool choose(struct hammer *hammer, struct slot *slot)
 	return false;
 }
 
+/* A discard or zeroes for a range where nothing is under way. It is over when this returns. */
+static void clear_range(struct hammer *hammer, const struct slot *slot, bool discard)
+{
+	uint64_t bytes[2] = { slot->first * SECTOR, slot->count * SECTOR };
+	bool failed = ioctl(hammer->fd, discard ? BLKDISCARD : BLKZEROOUT, bytes) != 0;
+
+	if (failed)
+		tell_failure(hammer, slot, discard ? "discard" : "zeroes", errno);
+	/* What is discarded may stay as it was. */
+	for (uint64_t i = 0; i < slot->count; i++)
+		ledger_written(&hammer->ledger, slot->first + i, LEDGER_ZEROS, failed || discard);
+	hammer->write_errors += failed;
+	hammer->discards_done += !failed && discard;
+	hammer->zeroes_done += !failed && !discard;
+	hammer->ops++;
+}
+
 static bool submit(struct hammer *hammer, struct slot *slot)
 {
 	struct iocb *iocb = &slot->iocb;
@@ -139,7 +174,14 @@ static bool submit(struct hammer *hammer, struct slot *slot)
 			tell("hammer flushing %u", slot->version);
 	} else {
 		bool write = random_below(hammer, 100) >= hammer->reads;
+		unsigned int kind = random_below(hammer, 100);
 
+		if (write && kind < hammer->discards + hammer->zeroes) {
+			clear_range(hammer, slot, kind < hammer->discards);
+			return true;
+		}
+		if (write && random_below(hammer, 100) < hammer->fua)
+			iocb->aio_rw_flags = RWF_DSYNC;
 		iocb->aio_lio_opcode = write ? IOCB_CMD_PWRITE : IOCB_CMD_PREAD;
 		iocb->aio_buf = (uintptr_t)slot->buffer;
 		iocb->aio_nbytes = slot->count * SECTOR;
@@ -197,6 +239,7 @@ static bool prepare(struct hammer *hammer)
 {
 	struct call *call = hammer->call;
 	uint64_t seconds = option_number(call, "seconds", 0), first, count;
+	uint64_t holds = option_number(call, "holds", UINT64_MAX);
 
 	if (call->argc < 4 || !number(call, call->argv[2], &first) || !number(call, call->argv[3], &count)) {
 		text_printf(&call->reply, "; wanted: DEVICE FIRST COUNT");
@@ -207,6 +250,9 @@ static bool prepare(struct hammer *hammer)
 	hammer->depth = option_number(call, "depth", 32);
 	hammer->reads = option_number(call, "reads", 50);
 	hammer->flushes = option_number(call, "flushes", 0);
+	hammer->fua = option_number(call, "fua", 0);
+	hammer->zeroes = option_number(call, "zeroes", 0);
+	hammer->discards = option_number(call, "discards", 0);
 	hammer->limit = option_number(call, "ops", 0);
 	hammer->random = option_number(call, "seed", 1) * 0x9e3779b97f4a7c15ull | 1;
 	hammer->version = option_number(call, "version", 1);
@@ -223,6 +269,8 @@ static bool prepare(struct hammer *hammer)
 		return false;
 	}
 	ledger_open(&hammer->ledger, first, count);
+	for (uint64_t i = 0; i < count && holds <= UINT32_MAX; i++)
+		ledger_written(&hammer->ledger, first + i, holds, false);
 	for (unsigned int i = 0; i < hammer->depth; i++) {
 		void *buffer;
 
@@ -254,6 +302,9 @@ int command_hammer(struct call *call)
 		text_printf(&call->reply, " read_errors=%llu write_errors=%llu flush_errors=%llu unreadable=%llu violations=%u",
 			    (unsigned long long)hammer->read_errors, (unsigned long long)hammer->write_errors,
 			    (unsigned long long)hammer->flush_errors, (unsigned long long)unreadable, hammer->ledger.violations);
+		text_printf(&call->reply, " fua=%llu zeroes=%llu discards=%llu", (unsigned long long)hammer->fua_done,
+			    (unsigned long long)hammer->zeroes_done, (unsigned long long)hammer->discards_done);
+		text_add(&call->reply, hammer->failures.bytes, hammer->failures.length);
 		ledger_report(&hammer->ledger, &call->reply);
 		text_add(&call->reply, hammer->ledger.found.bytes, hammer->ledger.found.length);
 	}
@@ -264,6 +315,7 @@ int command_hammer(struct call *call)
 	if (hammer->fd >= 0)
 		close(hammer->fd);
 	ledger_close(&hammer->ledger);
+	text_free(&hammer->failures);
 	free(hammer);
 	return ready ? 0 : -1;
 }

@@ -7,7 +7,6 @@
 #include "pattern.h"
 
 #define MAX_VIOLATIONS 10
-#define ZERO_VERSION 0
 
 void ledger_open(struct ledger *ledger, uint64_t first, uint64_t count)
 {
@@ -69,7 +68,7 @@ void ledger_read(struct ledger *ledger, uint64_t sector, const void *bytes512)
 {
 	struct ledger_sector *known = at(ledger, sector);
 	struct pattern found = pattern_of(bytes512);
-	uint32_t version = found.kind == PATTERN_ZERO ? ZERO_VERSION : found.version;
+	uint32_t version = found.kind == PATTERN_ZERO ? LEDGER_ZEROS : found.version;
 	bool expected = !known->count || known->overflow;
 
 	if (found.kind == PATTERN_OTHER || (found.kind == PATTERN_OURS && found.sector != sector)) {
@@ -87,6 +86,9 @@ void ledger_written(struct ledger *ledger, uint64_t sector, uint32_t version, bo
 {
 	struct ledger_sector *known = at(ledger, sector);
 
+	for (int i = 0; failed && i < known->count; i++)
+		if (known->version[i] == version)
+			return;
 	if (!failed)
 		settle(known, version);
 	else if (known->count == LEDGER_CANDIDATES)

@@ -12,8 +12,10 @@
 #include "agent.h"
 
 #define LEDGER_CANDIDATES 6
+/* The version of a sector of zeros. */
+#define LEDGER_ZEROS 0
 
-/* No candidates: anything, until it is read or written. Version 0 stands for zeros. */
+/* No candidates: anything, until it is read or written. */
 struct ledger_sector {
 	uint32_t version[LEDGER_CANDIDATES];
 	uint8_t count;

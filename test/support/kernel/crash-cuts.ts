@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Power cuts under a guest that lives on: in the middle of work, of an activation, of a stop, and with a spare that is away
 // the next time. After each the disks are judged, and the kernel loads them again. How many, and of which, is for the test.
+import { isDeepStrictEqual } from 'node:util';
+import type { SeenHeader } from '../bench';
+import { seenHeader } from '../bench';
 import { below, chance } from '../mutate';
+import type { PageStore } from '../page-store';
 import { Ledger } from './crash-ledger';
 import type { Remains, Verdict } from './crash-states';
-import { breaches, contentsIn, Court, unitsIn } from './crash-states';
+import { breaches, contentsIn, Court, spareIn, unitsIn } from './crash-states';
 import { UNIT, Workload } from './crash-workload';
 import { MAIN_SECTORS, makeSetup, SPARES } from './crash-world';
 import type { Guest } from './guest';
@@ -28,8 +32,15 @@ export function inPieces(contents: readonly string[]): string {
   );
 }
 
+/** The generations whose headers a spare shows, as another reading of FORMAT.md than the toolkit's has it. */
+function shownOn(store: PageStore | null | undefined): SeenHeader[] {
+  if (store === null || store === undefined) return [];
+  const shown = spareIn(store).slots.flatMap((slot) => seenHeader(slot) ?? []);
+  return shown.filter((header, i) => shown.findIndex((one) => isDeepStrictEqual(one, header)) === i);
+}
+
 export class CutWorld {
-  /** Of cuts by kind, and of splits that were a false alarm. */
+  /** Of cuts by kind, of those that met data which was not flushed, with its sectors, and of splits that were a false alarm. */
   readonly counts = new Map<string, number>();
   private moment = 0;
 
@@ -52,8 +63,8 @@ export class CutWorld {
     return world;
   }
 
-  private count(what: string): void {
-    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  private count(what: string, by = 1): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + by);
   }
 
   private requests(): number {
@@ -93,6 +104,9 @@ export class CutWorld {
     if (this.workload.cutting) return;
     this.workload.cutting = true;
     const kind = below(this.random, 8);
+    const atRisk = this.lab.rack.disks.reduce((sum, disk) => sum + disk.unflushedSectors, 0);
+    if (atRisk > 0) this.count('met unflushed data');
+    this.count('unflushed sectors', atRisk);
     const cut: Cut = kind === 0 ? 'kept' : kind === 1 ? 'lost' : { seed: below(this.random, 1 << 30) };
     this.lab.rack.cut(cut);
   }
@@ -119,7 +133,11 @@ export class CutWorld {
     }
     await this.stop(guest);
     this.powerOn();
-    if (kind === 'away') await this.goWithout(guest, below(this.random, SPARES.length));
+    if (kind === 'away') {
+      // Best the one that alone has seen a commit that was cut: what becomes of that is the hardest.
+      const seen = SPARES.findIndex((_name, spare) => this.shownAloneBy(spare).length > 0);
+      await this.goWithout(guest, seen === -1 ? below(this.random, SPARES.length) : seen);
+    }
     await this.come(guest, this.table, kind);
   }
 
@@ -173,6 +191,7 @@ export class CutWorld {
   /** A run without one spare, ended by a stop or by another cut; then the spare is back. */
   private async goWithout(guest: Guest, away: number): Promise<void> {
     const name = `without ${SPARES[away] ?? ''}`;
+    const alone = this.shownAloneBy(away);
     const { contents } = this.settle(name, away);
     const table = `${this.table.replace(`/dev/lab/${SPARES[away] ?? ''}`, '-')} 1 degraded`;
     await guest.create('data', table);
@@ -187,19 +206,43 @@ export class CutWorld {
       await this.stop(guest);
       this.powerOn();
     } else await guest.dm('remove', 'data');
-    await this.bringBack(1 - away);
+    await this.bringBack(away, alone);
+  }
+
+  /** The generation that this spare shows a header of and the other nothing as new: that of a commit that was cut, if any. */
+  private shownAloneBy(away: number): SeenHeader[] {
+    const [own = [], others = []] = [away, 1 - away].map((spare) => shownOn(this.snapshot()[1 + spare]));
+    const newest = others.reduce((most, { sequence }) => (sequence > most ? sequence : most), 0n);
+    const alone = own.filter(({ sequence }) => sequence > newest);
+    if (alone.length > 1) throw new Error(`spare ${away} alone shows ${alone.length} generations`);
+    return alone;
   }
 
   /**
    * Both spares again. A commit that was cut when only the absent one had seen it looks as if that one had gone on by
-   * itself (FORMAT.md section 5): then a person has to say which side it is, and here that is the one that did go on.
+   * itself (FORMAT.md section 5), and nothing else does: then a person has to say which side it is, and here that is the
+   * one that did go on.
    */
-  private async bringBack(stayed: number): Promise<void> {
-    const verdict = this.court.verdict(this.court.enter(this.snapshot()));
-    if (verdict.kernelRefusal !== 'split') return;
+  private async bringBack(away: number, alone: readonly SeenHeader[]): Promise<void> {
+    const before = this.snapshot();
+    const verdict = this.court.verdict(this.court.enter(before));
+    const isSplit = verdict.kernelRefusal === 'split';
+    const still = shownOn(before[1 + away]).filter((header) =>
+      alone.some((one) => isDeepStrictEqual(one, header)),
+    );
+    if (isSplit !== still.length > 0 || still.length !== alone.length)
+      throw new Error(
+        `${isSplit ? 'a' : 'no'} split, and spare ${away} alone saw ${alone.length} cut commits`,
+      );
+    if (alone.length === 0) return;
     this.count('false split');
+    const stayed = 1 - away;
     const check = await checkDisks(this.lab.rack, SPARES);
-    const seat = check.setups[0]?.examined.decision.seats[stayed];
+    const decision = check.setups[0]?.examined.decision;
+    const standings = [stayed, away].map((spare) => decision?.seats[spare]?.standing);
+    if (standings.join() !== 'current,diverged')
+      throw new Error(`a split of ${standings.join(' and ')} spares`);
+    const seat = decision?.seats[stayed];
     const newest = seat?.copies.find(
       ({ sequence, state }) => state !== 'torn' && sequence === seat.highestShown,
     );

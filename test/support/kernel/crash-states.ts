@@ -3,6 +3,7 @@
 // format code, and sector by sector against a ledger of what had been promised. Where states come from is in replay.ts.
 import { crc32 } from 'node:zlib';
 import { commitFrom } from '../../../src/core/commit';
+import type { CopyPlace, Generation } from '../../../src/core/generation';
 import { encodeCopy, sectionBytes } from '../../../src/core/generation';
 import type { RemapEntry } from '../../../src/core/layout';
 import { ENTRY_DATA_LOST, RETIRED_MAIN_SECTOR, SECTION, SLOT_SECTORS } from '../../../src/core/layout';
@@ -21,12 +22,29 @@ import { SECTOR } from './disk';
 import { contentOf, patternSector } from './pattern';
 
 /** More than these setups ever use of a slot; held by a check. */
-const SLOT_BYTES = 65536;
+const SLOT_BYTES = 49152;
+const PAGE = 4096;
 const SLOTS = SLOT_SECTORS.map((sector) => Number(sector) * SECTOR);
 
 /** The slots of a spare in some state. */
 export function spareIn(store: PageStore): BenchSpare {
   return { slots: SLOTS.map((at) => store.read(at, SLOT_BYTES)) };
+}
+
+const crcs = new WeakMap<Uint8Array, number>();
+
+/** Equal for equal slots. From one state to the next few pages change. */
+function keyOf(store: PageStore): string {
+  let key = '';
+  for (const at of SLOTS) {
+    for (let page = at; page < at + SLOT_BYTES; page += PAGE) {
+      const bytes = store.pageAt(page);
+      let crc = bytes === undefined ? 0 : crcs.get(bytes);
+      if (bytes !== undefined && crc === undefined) crcs.set(bytes, (crc = crc32(bytes)));
+      key += `${(crc ?? 0).toString(36)},`;
+    }
+  }
+  return key;
 }
 
 /** Contents of the disks: main first, then the spares by index; null: the spare is away. */
@@ -50,7 +68,30 @@ export interface Verdict {
   readonly kernelRefusal: string;
 }
 
-/** Repairs as dmremap-fsck -y would; what is wrong with the result. */
+const repaired = new Map<string, SetupDecision>();
+const encoded = new Map<string, Uint8Array>();
+/** From one commit to the next all that is kept here changes. */
+const MOST_KEPT = 100;
+
+function kept<T>(map: Map<string, T>, key: string, make: () => T): T {
+  const found = map.get(key);
+  if (found !== undefined) return found;
+  if (map.size >= MOST_KEPT) map.clear();
+  const made = make();
+  map.set(key, made);
+  return made;
+}
+
+function encodedSlot(generation: Generation, place: CopyPlace): Uint8Array {
+  const { runId, sequence, overallCrc } = generation.header;
+  return kept(encoded, [runId, sequence, overallCrc, place.spareIndex, place.copyIndex].join(), () => {
+    const slot = new Uint8Array(SLOT_BYTES);
+    slot.set(encodeCopy(generation, place));
+    return slot;
+  });
+}
+
+/** Repairs as dmremap-fsck -y would; what is wrong with the result. Many states are the same after that. */
 export function repairComplaints(decision: SetupDecision, spares: readonly BenchSpare[]): string[] {
   if (decision.verdict === 'clean') return [];
   if (!isAccepted(decision)) return [`fsck can't repair it: ${decision.verdict}`];
@@ -73,12 +114,11 @@ export function repairComplaints(decision: SetupDecision, spares: readonly Bench
   const mended = spares.map(({ slots }) => ({ slots: [...slots] }));
   for (const { seat, copy } of plan.copies) {
     const place = { spareIndex: seat.index, spareUuid: seat.uuid, copyIndex: copy.copyIndex };
-    const slot = new Uint8Array(SLOT_BYTES);
-    slot.set(encodeCopy(generation, place));
     const own = mended[seat.index];
-    if (own !== undefined) own.slots[copy.copyIndex] = slot;
+    if (own !== undefined) own.slots[copy.copyIndex] = encodedSlot(generation, place);
   }
-  const after = decide(decision.setupUuid, mended);
+  const key = mended.map(({ slots }) => slots.map((slot) => crc32(slot)).join()).join(';');
+  const after = kept(repaired, key, () => decide(decision.setupUuid, mended));
   const found = after.winner?.generation ?? null;
   if (after.verdict !== 'clean' || found === null) return [`after fsck it is ${after.verdict}`];
   const [was, is] = [plan.base, found].map((one) => Buffer.from(sectionBytes(one, SECTION.remaps)));
@@ -88,6 +128,7 @@ export function repairComplaints(decision: SetupDecision, spares: readonly Bench
 /** Judges many states; those with the same metadata once. */
 export class Court {
   private readonly known = new Map<string, Verdict>();
+  private readonly lists = new Map<string, readonly RemapEntry[]>();
   private waiting: { readonly key: string; readonly placed: Placed; readonly whole: boolean }[] = [];
   /** States taken so far. */
   entered = 0;
@@ -108,9 +149,9 @@ export class Court {
   enter(states: Remains): string {
     this.entered++;
     const present = states.slice(1).flatMap((state, index) => (state === null ? [] : [{ index, state }]));
-    const spares = present.map(({ state }) => spareIn(state));
-    const key = spares.map(({ slots }) => slots.map((slot) => crc32(slot)).join()).join(';');
+    const key = present.map(({ index, state }) => `${index}:${keyOf(state)}`).join(' ');
     if (this.known.has(key) || this.waiting.some((one) => one.key === key)) return key;
+    const spares = present.map(({ state }) => spareIn(state));
     const placed = placeSpares(this.setupUuid, spares);
     if (placed === null) throw new Error('more spares than a table has room for');
     this.waiting.push({ key, placed, whole: present.length === states.length - 1 });
@@ -122,6 +163,15 @@ export class Court {
     this.sit();
     const found = this.known.get(key);
     if (found === undefined) throw new Error('that was never entered');
+    return found;
+  }
+
+  /** The same list for equal entries: there are many more states than generations. */
+  private shared(entries: readonly RemapEntry[] | null): readonly RemapEntry[] | null {
+    if (entries === null) return null;
+    const key = entries.map((entry) => Object.values(entry).join()).join(' ');
+    const found = this.lists.get(key) ?? entries;
+    this.lists.set(key, found);
     return found;
   }
 
@@ -141,7 +191,7 @@ export class Court {
       const long = (decision.winner?.header.slotBytes ?? 0) > SLOT_BYTES;
       this.verdicts.set(decision.verdict, (this.verdicts.get(decision.verdict) ?? 0) + 1);
       this.known.set(key, {
-        entries: answer.refusal === 'ok' && !answer.unsound ? (contents?.remaps ?? null) : null,
+        entries: answer.refusal === 'ok' && !answer.unsound ? this.shared(contents?.remaps ?? null) : null,
         sequence: decision.winner?.header.sequence ?? 0n,
         kernelRefusal: answer.refusal,
         complaints: [
@@ -159,6 +209,20 @@ export class Court {
 }
 
 const patterns = new Map<string, Buffer>();
+const contentsOfPages = new WeakMap<Uint8Array, Map<number, Content>>();
+const PAGE_SECTORS = PAGE / SECTOR;
+
+/** What the sector at a place of a disk holds, as a sector of the device. Pages stay the same in most states. */
+function contentAt(store: PageStore, at: number, sector: number): Content {
+  const page = store.pageAt(at * SECTOR);
+  if (page === undefined) return 'zero';
+  let known = contentsOfPages.get(page);
+  if (known === undefined) contentsOfPages.set(page, (known = new Map<number, Content>()));
+  const key = sector * PAGE_SECTORS + (at % PAGE_SECTORS);
+  const found = known.get(key) ?? quickContent(sector, store.read(at * SECTOR, SECTOR));
+  known.set(key, found);
+  return found;
+}
 
 /** As contentOf(), for the same few patterns millions of times. */
 function quickContent(sector: number, bytes: Uint8Array): Content {
@@ -188,9 +252,7 @@ export function contentsIn(entries: readonly RemapEntry[], states: Remains, coun
   return place.map((at, sector) => {
     if (at === null) return 'EIO';
     const store = states[at.disk];
-    return store === null || store === undefined
-      ? 'away'
-      : quickContent(sector, store.read(at.sector * SECTOR, SECTOR));
+    return store === null || store === undefined ? 'away' : contentAt(store, at.sector, sector);
   });
 }
 

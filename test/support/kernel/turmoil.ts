@@ -116,26 +116,37 @@ class Turmoil {
 
   // --- commands -----------------------------------------------------------------------------------------------
 
+  /** Does what stops the device for a while, and leaves it alone for longer than that: or nothing else would get a turn. */
+  private async stopFor(act: () => Promise<void>, atMost: number): Promise<void> {
+    const began = performance.now();
+    await act();
+    await pause(2 * (performance.now() - began) + this.below(atMost));
+  }
+
   private async suspendAndResume(): Promise<void> {
-    await this.call('suspend', ...(this.below(3) === 0 ? ['flags=nolockfs'] : []));
-    await pause(this.below(30));
-    await this.call('resume');
-    await pause(this.below(400));
+    await this.stopFor(async () => {
+      await this.call('suspend', ...(this.below(3) === 0 ? ['flags=nolockfs'] : []));
+      await pause(this.below(30));
+      await this.call('resume');
+    }, 400);
   }
 
   private async reload(): Promise<void> {
-    await this.call('load', this.scenario.table);
-    await pause(this.below(30));
-    await this.call('resume');
-    await pause(this.below(600));
+    await this.stopFor(async () => {
+      await this.call('load', this.scenario.table);
+      await pause(this.below(30));
+      await this.call('resume');
+    }, 600);
   }
 
   private async message(): Promise<void> {
     const anywhere = this.below(2 * REGION);
     const group = anywhere - (anywhere % GROUP);
+    const remap = ['remap', String(anywhere), String(this.below(2) === 0 ? 1 : 1 + this.below(24))];
+    const markLost = ['mark_lost', String(group + 8 * this.below(2)), String(1 + this.below(8))];
     const lines: readonly (readonly string[])[] = [
-      ['remap', String(anywhere), String(1 + this.below(24))],
-      ['mark_lost', String(group + 8 * this.below(2)), String(1 + this.below(8))],
+      // These give way to a device that is to be suspended, as it is for much of the time.
+      ...[remap, remap, remap, markLost, markLost, markLost],
       ['query', String(anywhere)],
       ['list'],
       ['list', String(this.below(500)), '20'],
@@ -159,7 +170,8 @@ class Turmoil {
   private async hammer(index: number, more: HammerOptions): Promise<HammerResult> {
     return await this.scenario.guest.hammer(this.scenario.name, index * REGION, REGION, {
       ...{ seconds: this.options.seconds, seed: this.options.seed + index, depth: 32, flushes: 50 },
-      ...{ unit: this.scenario.block, version: 1, unchecked: true, ...more },
+      ...{ unit: this.scenario.block, version: 1, holds: 1, unchecked: true },
+      ...{ fua: 10, zeroes: 2, discards: 2, ...more },
     });
   }
 
@@ -167,7 +179,7 @@ class Turmoil {
   private async remember(hammers: readonly HammerResult[]): Promise<{ lost: number; entries: number }> {
     const { memory } = this.scenario;
     for (const { sector, count, state } of hammers.flatMap((hammer) => hammer.memory))
-      if (state !== '?') memory.fill(state, sector, sector + count);
+      if (state !== '?') memory.fill(state.replace(/\bv0\b/g, 'zero'), sector, sector + count);
     const list = await this.scenario.list();
     let lost = 0;
     for (const line of list) {
@@ -209,6 +221,17 @@ class Turmoil {
     const hits = this.hits.reduce((sum, each) => sum + each(), 0);
     return { hammers, answers: this.answers, hits, lost, entries };
   }
+}
+
+/** What failed and had no reason to, in short: all but reads of sectors that may be lost, and discards, which are hints. */
+export function failedForNothing(hammers: readonly HammerResult[]): string {
+  const bad = hammers.flatMap(({ failures }) =>
+    failures.filter(({ sector, count, state }) => {
+      const sectors = Array.from({ length: count }, (_unused, i) => sector + i);
+      return state !== 'discard-EIO' && (state !== 'read-EIO' || !sectors.some(isFragile));
+    }),
+  );
+  return formatRuns(bad);
 }
 
 /** Runs it on a setup that is up, and leaves it up, all disks healed, with the scenario's memory brought up to date. */
