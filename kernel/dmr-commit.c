@@ -36,7 +36,7 @@ static int dmr_flush_data(struct dmr_device *d)
 	for (i = 0; i < d->spares; i++) {
 		if (!(dirty & BIT(i)))
 			continue;
-		if (d->spare[i].alive && !dmr_flush_spare(d, i))
+		if (d->spare[i].alive && !dmr_flush_own(d, 1 + i))
 			continue;
 		dmr_lose_spare(d, i);
 		r = -EAGAIN;

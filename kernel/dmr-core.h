@@ -98,24 +98,18 @@ struct dmr_copy {
 
 /*
  * A device tells once that a flush failed, to whoever flushed; and what it had not
- * made durable may then be gone. So if the worker is told, the next one who
- * flushes must be: `failed`. One who flushes while the worker does may be answered
- * first, and can only be told what became of it by the worker: `running`.
+ * made durable may then be gone. So if the worker is told, all must be who flushed
+ * at that time, or else the next one who does. Each flush remembers `failures` from
+ * when it began; one that ends while the worker's is `running` waits for it.
  */
 struct dmr_flushes {
-	bool running;	/* stored with release, after `failed` */
-	unsigned long failed;	/* bit 0 */
+	bool running;		/* stored with release, after `failures` */
+	unsigned int failures;	/* of the worker's flushes; the worker's to change */
+	unsigned int told;	/* `failures` when somebody was told last */
+	/* Of spares only: writes that ended well, counted before they are acknowledged. */
+	atomic_long_t written;
+	unsigned long flushed;	/* as many of them a flush has reached */
 };
-
-static inline void dmr_owe_flush_error(struct dmr_flushes *flushes)
-{
-	set_bit(0, &flushes->failed);
-}
-
-static inline bool dmr_take_flush_error(struct dmr_flushes *flushes)
-{
-	return unlikely(test_bit(0, &flushes->failed)) && test_and_clear_bit(0, &flushes->failed);
-}
 
 struct dmr_spare {
 	struct dm_dev *dev;	/* NULL: missing */
@@ -127,17 +121,14 @@ struct dmr_spare {
 	bool given_up;		/* of an earlier activation: it did not answer any more */
 	u64 shown;		/* highest sequence it showed at load */
 	struct dmr_flushes flushes;
-	atomic_t written;	/* writes that ended well, counted before they are acknowledged */
-	unsigned int flushed;	/* as many of them a flush has reached */
 	u64 used;		/* sectors handed out or named by entries */
 	struct dmr_copy copy[DMR_COPIES];
 };
 
-/* A flush that began when so much was written went well, or its failure was told. */
-static inline void dmr_count_flushed(struct dmr_spare *s, unsigned int mark)
+/* NULL: it is missing, or nothing says that what answers there is our spare. */
+static inline struct block_device *dmr_spare_bdev(const struct dmr_spare *s)
 {
-	if ((int)(mark - READ_ONCE(s->flushed)) > 0)
-		WRITE_ONCE(s->flushed, mark);
+	return s->dev && !s->absent ? s->dev->bdev : NULL;
 }
 
 struct dmr_hold {
@@ -239,7 +230,8 @@ struct dmr_device {
 	void *header_block;			/* DMR_BLOCK */
 	u32 slot_bytes;
 	u32 room;		/* entries that fit into a slot */
-	u64 sequence;		/* of the last committed generation */
+	u64 sequence;		/* of the last committed generation, of this activation or the last */
+	u8 sequence_of[16];	/* the setup that it is of */
 	u64 highest;		/* sequence ever shown or tried */
 	u64 run_id;
 	u32 parent_crc;		/* overall_crc of the last committed generation */
@@ -259,12 +251,6 @@ enum dmr_io_state {
 	DMR_IO_FINISHED,	/* the worker is done: end_io lets it go */
 };
 
-/* Bits of dmr_io.notes. */
-enum {
-	DMR_IO_FAILED = 1,	/* the device said so; else it came to the worker for another reason */
-	DMR_IO_HEALED = 2,	/* what it wrote is LOST until the draft is durable */
-};
-
 struct dmr_io {
 	struct bvec_iter iter;	/* as mapped: end_io's own is used up. Relative to the target */
 	union {
@@ -273,12 +259,15 @@ struct dmr_io {
 			u8 state;
 			bool tracked;	/* holds d->writes */
 			u8 spare;	/* 1 + the spare that this goes to; 0: main */
-			u8 notes;	/* DMR_IO_FAILED, DMR_IO_HEALED */
+			bool failed;	/* the device said so; else the worker has it for another reason */
 		};
 	};
 	union {
 		int srcu;		/* tracked */
-		unsigned int mark;	/* a flush: what was written when it began */
+		struct {		/* a flush: when it began */
+			unsigned int failures;
+			unsigned long written;
+		} at;
 	};
 };
 
@@ -350,6 +339,14 @@ int dmr_map(struct dm_target *ti, struct bio *bio);
 int dmr_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
 void dmr_filter_add(struct dmr_device *d, u64 start, u64 end);
 
+/* dmr-flush.c: flushes, and who hears of their errors. Devices: 0 main, 1 + i spare i */
+int dmr_map_flush(struct dmr_device *d, struct bio *bio, struct dmr_io *io);
+int dmr_end_flush(struct dmr_device *d, struct bio *bio, struct dmr_io *io, blk_status_t *error);
+blk_status_t dmr_flush_outcome(struct dmr_device *d, struct dmr_io *io);
+int dmr_flush_own(struct dmr_device *d, unsigned int device);
+void dmr_owe_flush_error(struct dmr_device *d, unsigned int device);
+bool dmr_makes_fua_of_flush(struct block_device *bdev);
+
 /* dmr-worker.c: what must wait */
 void dmr_work(struct work_struct *work);
 void dmr_revive(struct work_struct *work);
@@ -376,7 +373,7 @@ int dmr_rw_page(struct block_device *bdev, u64 sector, blk_opf_t opf, struct pag
 		unsigned int offset, unsigned int sectors);
 int dmr_zero(struct block_device *bdev, u64 sector, u64 sectors, blk_opf_t flags);
 blk_status_t dmr_rw_bio(struct dmr_device *d, struct bio *bio, struct bvec_iter iter,
-			struct block_device *bdev, u64 sector);
+			struct block_device *bdev, u64 sector, blk_opf_t fua);
 void dmr_copy_from_bio(struct bio *bio, struct bvec_iter iter, u32 skip, void *to, u32 bytes);
 
 /* dmr-load.c, dmr-commit.c: the metadata */
@@ -401,7 +398,6 @@ int dmr_check_ours(struct dmr_device *d);
 int dmr_read_slot(struct dmr_device *d, unsigned int i, unsigned int c, u32 offset, void *to,
 		  u32 bytes);
 int dmr_write_copy(struct dmr_device *d, unsigned int i, unsigned int c);
-int dmr_flush_spare(struct dmr_device *d, unsigned int i);
 
 /* dmr-event.c: what there is to tell */
 void dmr_event(struct dmr_device *d, u16 kind, u16 device, u64 sector, u32 length, u32 value);

@@ -27,9 +27,10 @@ int dmr_rw_page(struct block_device *bdev, u64 sector, blk_opf_t opf, struct pag
 /*
  * What @iter covers of @bio, done again at @sector of @bdev, with a bio of our
  * own: the one that came from dm has been ended once and must not be sent again.
+ * @fua: REQ_FUA or 0.
  */
 blk_status_t dmr_rw_bio(struct dmr_device *d, struct bio *bio, struct bvec_iter iter,
-			struct block_device *bdev, u64 sector)
+			struct block_device *bdev, u64 sector, blk_opf_t fua)
 {
 	/* The pool is ours and this is its only user, one at a time: no failure. */
 	struct bio *clone = bio_alloc_clone(bdev, bio, GFP_NOIO, &d->bios_own);
@@ -40,7 +41,7 @@ blk_status_t dmr_rw_bio(struct dmr_device *d, struct bio *bio, struct bvec_iter 
 	 * was, and would then go to that sector of the whole disk.
 	 */
 	bio_set_dev(clone, bdev);
-	clone->bi_opf = bio_op(bio) | (bio->bi_opf & (REQ_SYNC | REQ_META | REQ_PRIO | REQ_FUA));
+	clone->bi_opf = bio_op(bio) | (bio->bi_opf & (REQ_SYNC | REQ_META | REQ_PRIO)) | fua;
 	clone->bi_iter = iter;
 	clone->bi_iter.bi_sector = sector;
 	submit_bio_wait(clone);

@@ -2,6 +2,7 @@
 /*
  * The fast path: where a request goes, and which failures are worth a second
  * look. Nothing here waits, allocates or locks; what has to goes to the worker.
+ * Flushes are in dmr-flush.c.
  */
 #include "dmr-core.h"
 
@@ -111,10 +112,10 @@ static int dmr_to_spare(struct dmr_device *d, struct bio *bio, struct dmr_io *io
 	/* What is written may move on to another spare; a read has no one else to ask. */
 	if (io->tracked && !READ_ONCE(s->alive))
 		return dmr_to_worker(d, bio, io);
-	if (!s->dev)
+	if (!dmr_spare_bdev(s))
 		return DM_MAPIO_KILL;
 	io->spare = 1 + run->spare_index;
-	bio_set_dev(bio, s->dev->bdev);
+	bio_set_dev(bio, dmr_spare_bdev(s));
 	bio->bi_iter.bi_sector = run->spare_sector;
 	return DM_MAPIO_REMAPPED;
 }
@@ -134,34 +135,6 @@ static noinline int dmr_map_remapped_read(struct dmr_device *d, struct bio *bio,
 		/* LOST: never zeros, never what the spare holds (FORMAT.md section 7). */
 		return DM_MAPIO_KILL;
 	}
-}
-
-/*
- * One empty flush per device. A spare that is given up no longer counts, unless
- * something was written to it that no flush has reached: then "flushed" would
- * be a lie. So would it be after a flush of the worker failed.
- */
-static int dmr_map_flush(struct dmr_device *d, struct bio *bio, struct dmr_io *io)
-{
-	unsigned int nr = dm_bio_get_target_bio_nr(bio);
-	struct dmr_spare *s;
-
-	if (dmr_take_flush_error(nr ? &d->spare[nr - 1].flushes : &d->main_flushes))
-		return DM_MAPIO_KILL;
-	if (nr == 0) {
-		bio_set_dev(bio, d->main_bdev);
-		return DM_MAPIO_REMAPPED;
-	}
-	s = &d->spare[nr - 1];
-	io->mark = atomic_read(&s->written);
-	if (!s->dev || (!READ_ONCE(s->alive) && io->mark == READ_ONCE(s->flushed))) {
-		io->state = DMR_IO_FINISHED;
-		bio_endio(bio);
-		return DM_MAPIO_SUBMITTED;
-	}
-	io->spare = nr;
-	bio_set_dev(bio, s->dev->bdev);
-	return DM_MAPIO_REMAPPED;
 }
 
 /* Writes, discards and write-zeroes: everything that changes data. */
@@ -251,34 +224,6 @@ static bool dmr_is_worth_a_look(struct dmr_device *d, blk_status_t status, struc
 	}
 }
 
-/* A flush ended. Not before the worker's own did, if one is under way: see struct dmr_flushes. */
-static int dmr_end_flush(struct dmr_device *d, struct bio *bio, struct dmr_io *io,
-			 blk_status_t *error)
-{
-	struct dmr_spare *s = io->spare ? &d->spare[io->spare - 1] : NULL;
-	struct dmr_flushes *flushes = s ? &s->flushes : &d->main_flushes;
-
-	if (io->state == DMR_IO_FINISHED)
-		return DM_ENDIO_DONE;
-	if (*error) {
-		WRITE_ONCE(d->stats.flush_errors, d->stats.flush_errors + 1);
-		/* Told once, as a device does; else each flush would fail that comes after. */
-		if (s && !READ_ONCE(s->alive))
-			dmr_count_flushed(s, io->mark);
-		return DM_ENDIO_DONE;
-	}
-	if (s)
-		dmr_count_flushed(s, io->mark);
-	/* Pairs with dmr_flush_spare(). */
-	if (unlikely(smp_load_acquire(&flushes->running))) {
-		dmr_queue_bio(d, bio);
-		return DM_ENDIO_INCOMPLETE;
-	}
-	if (unlikely(dmr_take_flush_error(flushes)))
-		*error = BLK_STS_IOERR;
-	return DM_ENDIO_DONE;
-}
-
 static noinline int dmr_failed(struct dmr_device *d, struct bio *bio, struct dmr_io *io,
 			       blk_status_t status)
 {
@@ -287,7 +232,7 @@ static noinline int dmr_failed(struct dmr_device *d, struct bio *bio, struct dmr
 	/* Nobody waits for read-ahead, and no disk is judged by it. */
 	if (!dmr_is_worth_a_look(d, status, bio, io) || (bio->bi_opf & REQ_RAHEAD))
 		return DM_ENDIO_DONE;
-	io->notes |= DMR_IO_FAILED;
+	io->failed = true;
 	dmr_queue_bio(d, bio);
 	return DM_ENDIO_INCOMPLETE;
 }
@@ -303,9 +248,9 @@ int dmr_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 	io = dm_per_bio_data(bio, sizeof(*io));
 	if (unlikely(!io->iter.bi_size))
 		return dmr_end_flush(d, bio, io, error);
-	/* What a spare has taken is counted before anyone hears of it. */
-	if (unlikely(io->spare) && !*error)
-		atomic_inc(&d->spare[io->spare - 1].written);
+	/* Before anyone hears of it. The worker counts its own. */
+	if (unlikely(io->spare) && !*error && io->state != DMR_IO_FINISHED)
+		atomic_long_inc(&d->spare[io->spare - 1].flushes.written);
 	dmr_untrack(d, io);
 	if (likely(!*error))
 		return DM_ENDIO_DONE;

@@ -302,6 +302,13 @@ static int dmr_choose(struct dmr_device *d, struct dmr_places *p, struct dmr_cho
 			d->gen->h.spare_count);
 		return -EINVAL;
 	}
+	/* A spare that can't be read has it: going on would take back what was promised. */
+	if (choice->sequence < d->sequence &&
+	    !memcmp(d->sequence_of, d->gen->h.setup_uuid, sizeof(d->sequence_of))) {
+		DMR_SAY(d, "generation %llu is on no spare that can be read, only %llu; bring back the spare that has it",
+			d->sequence, choice->sequence);
+		return -EINVAL;
+	}
 	dmr_choose_finish(p, d->gen->devices, choice);
 	if (choice->refusal != DMR_OK) {
 		dmr_refuse(d, p, choice);
@@ -351,6 +358,7 @@ int dmr_load(struct dmr_device *d)
 	/* Not below what was tried before a suspend, by a commit that failed and left nothing here. */
 	d->highest = max(d->highest, choice->highest);
 	d->sequence = choice->sequence;
+	memcpy(d->sequence_of, d->gen->h.setup_uuid, sizeof(d->sequence_of));
 	d->doubtful_load = choice->doubtful;
 	d->doubt = false;
 	d->parent_crc = d->gen->h.overall_crc;

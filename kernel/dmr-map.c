@@ -206,7 +206,16 @@ static int dmr_entry_by_main(const void *a, const void *b)
 	return dmr_entry_by_spare(a, b);
 }
 
-/* Two entries that name one sector of a spare: whose data lies there can't be known. */
+/* The end of an extent on its spare, whatever is in the entry. */
+static u64 dmr_spare_end(const struct dmr_entry *e)
+{
+	return e->len <= U64_MAX - e->spare ? e->spare + e->len : U64_MAX;
+}
+
+/*
+ * Two entries, retired ones too, that name one sector of a spare: whose data lies there
+ * can't be known. As they were written, before anything is cut.
+ */
 static void dmr_table_doubt_shared(struct dmr_table *t)
 {
 	u32 i, holder = 0;
@@ -215,10 +224,10 @@ static void dmr_table_doubt_shared(struct dmr_table *t)
 	for (i = 1; i < t->count; i++) {
 		struct dmr_entry *e = &t->e[i], *h = &t->e[holder];
 
-		if (e->spare_index == h->spare_index && e->spare < h->spare + h->len) {
+		if (e->spare_index == h->spare_index && e->spare < dmr_spare_end(h)) {
 			e->flags |= DMR_ENTRY_LOST;
 			h->flags |= DMR_ENTRY_LOST;
-			if (e->spare + e->len <= h->spare + h->len)
+			if (dmr_spare_end(e) <= dmr_spare_end(h))
 				continue;
 		}
 		holder = i;
@@ -246,7 +255,7 @@ static bool dmr_tame_entry(struct dmr_entry *e, u64 main_start, u64 main_end,
 {
 	u64 start = e->main, len = e->len, end;
 
-	if (!len || start >= main_end || (start < main_start && main_start - start >= len))
+	if (start >= main_end || (start < main_start && main_start - start >= len))
 		return false;
 	/* Not beyond main_end, so nothing overflows. */
 	end = main_end - start < len ? main_end : start + len;
@@ -308,19 +317,18 @@ void dmr_table_tame(struct dmr_table *t, u32 count, u64 main_start, u64 main_end
 {
 	u32 i, n = 0;
 
-	for (i = 0; i < count; i++) {
-		struct dmr_entry e = t->e[i];
-
-		/* A retired extent is no one's, so who claims it is wrong: kept until that is known. */
-		if (e.main == DMR_RETIRED ? e.len && dmr_entry_is_placed(&e, space) :
-					    dmr_tame_entry(&e, main_start, main_end, space, block))
-			t->e[n++] = e;
-	}
+	for (i = 0; i < count; i++)
+		if (t->e[i].len)
+			t->e[n++] = t->e[i];
 	t->count = n;
 	dmr_table_doubt_shared(t);
-	for (i = 0, n = 0; i < t->count; i++)
-		if (t->e[i].main != DMR_RETIRED)
-			t->e[n++] = t->e[i];
+	for (i = 0, n = 0; i < t->count; i++) {
+		struct dmr_entry e = t->e[i];
+
+		if (e.main != DMR_RETIRED &&
+		    dmr_tame_entry(&e, main_start, main_end, space, block))
+			t->e[n++] = e;
+	}
 	t->count = n;
 	dmr_sort(t->e, t->count, sizeof(*t->e), dmr_entry_by_main);
 	dmr_table_doubt_overlaps(t);

@@ -227,12 +227,16 @@ static int dmr_job_set(struct dmr_device *d, struct dmr_job *job)
 	const struct dmr_tunable *t = dmr_find_tunable(job->name);
 
 	job->old = dmr_get_tunable(d, t);
-	dmr_put_tunable(d, t, job->value);
-	/* With the new value: a lower min_copies may be what it takes to commit at all. */
 	if (!dmr_settle_doubt(d)) {
-		dmr_put_tunable(d, t, job->old);
-		return -EIO;
+		/* With the new value: a lower min_copies may be what it takes to commit at all. */
+		dmr_put_tunable(d, t, job->value);
+		if (!dmr_settle_doubt(d)) {
+			dmr_put_tunable(d, t, job->old);
+			return -EIO;
+		}
+		job->old = job->value;
 	}
+	dmr_put_tunable(d, t, job->value);
 	/* A draft that changes no entry: if it fails, nothing is told either. */
 	dmr_begin_change(d);
 	dmr_draft_tale(d, DMR_EVENT_CONFIG_CHANGED, 0, 0, 0);

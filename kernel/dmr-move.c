@@ -160,10 +160,10 @@ bool dmr_spare_answers(struct dmr_device *d, unsigned int i)
 {
 	unsigned int copy;
 
-	if (!d->spare[i].dev)
+	if (!dmr_spare_bdev(&d->spare[i]))
 		return false;
 	for (copy = 0; copy < DMR_COPIES; copy++)
-		if (!dmr_rw_page(d->spare[i].dev->bdev, dmr_slot_sector[copy], REQ_OP_READ,
+		if (!dmr_rw_page(dmr_spare_bdev(&d->spare[i]), dmr_slot_sector[copy], REQ_OP_READ,
 				 d->probe_page, 0, DMR_BLOCK_SECTORS))
 			return true;
 	return false;
@@ -312,7 +312,7 @@ static int dmr_fetch_block(struct dmr_device *d, struct dmr_unit *u, u64 sector)
 	struct dmr_run run = dmr_table_run(d->change, sector, end);
 	u8 bits = dmr_unit_bits(u, sector, end);
 	unsigned int offset = (sector - u->base) << SECTOR_SHIFT;
-	struct dm_dev *dev;
+	struct block_device *bdev;
 	int r;
 
 	switch (run.kind) {
@@ -326,24 +326,29 @@ static int dmr_fetch_block(struct dmr_device *d, struct dmr_unit *u, u64 sector)
 		if (!dmr_is_lost_by(r) || !dmr_main_answers(d))
 			return -EIO;
 		/* Once more, for main may have come back just before it answered. */
-		if (dmr_read_patiently(d, d->main_bdev, sector, offset, end - sector))
-			u->lost |= bits;
+		r = dmr_read_patiently(d, d->main_bdev, sector, offset, end - sector);
+		if (r && !dmr_is_lost_by(r))
+			return -EIO;
+		u->lost |= r ? bits : 0;
 		return 0;
 	default:
-		dev = d->spare[run.spare_index].dev;
-		r = dev ? dmr_read_patiently(d, dev->bdev, run.spare_sector, offset, end - sector) :
-			  -ENODEV;
+		bdev = dmr_spare_bdev(&d->spare[run.spare_index]);
+		r = bdev ? dmr_read_patiently(d, bdev, run.spare_sector, offset, end - sector) :
+			   -ENODEV;
 		if (!r)
 			return 0;
 		if (!dmr_spare_answers(d, run.spare_index)) {
 			dmr_lose_spare(d, run.spare_index);
 			u->keep |= bits;
-		} else if (!dmr_is_lost_by(r)) {
-			u->keep |= bits;
-		} else if (dmr_read_patiently(d, dev->bdev, run.spare_sector, offset,
-					      end - sector)) {
+			return 0;
+		}
+		if (dmr_is_lost_by(r))
+			r = dmr_read_patiently(d, bdev, run.spare_sector, offset, end - sector);
+		if (dmr_is_lost_by(r)) {
 			u->lost |= bits;
 			u->bad_spare |= bits;
+		} else if (r) {
+			u->keep |= bits;
 		}
 		return 0;
 	}

@@ -4,6 +4,8 @@
  * what order, which one must not be touched, and whether they are ours at all.
  * FORMAT.md section 6; writing them is in dmr-commit.c.
  */
+#include <linux/delay.h>
+
 #include "dmr-core.h"
 
 /* -- spares and copies ------------------------------------------------------ */
@@ -206,20 +208,19 @@ static void dmr_miss_headers(struct dmr_spare *s, unsigned int unread)
 }
 
 /*
- * Are the headers of this spare what this run put or found there? The places that a
- * writer changes first and last are looked at, others only where these can't be
- * read. -EBUSY: someone else has written. -EIO: there are some, and none can be read.
+ * Are the headers of this spare what this run put or found there? Of the places that are
+ * known those are looked at that a writer changes first and last: one of 1 to 4, and 0.
+ * -EBUSY: someone else has written. -EIO: there are some, and none can be read.
  */
 static int dmr_check_spare_ours(struct dmr_device *d, unsigned int i)
 {
-	static const u8 order[DMR_COPIES] = { 1, 0, 2, 3, 4 };
 	struct dmr_spare *s = &d->spare[i];
 	unsigned int k, checked = 0, unread = 0;
 
-	for (k = 0; k < DMR_COPIES && !(k >= 2 && checked); k++) {
-		unsigned int c = order[k];
+	for (k = 1; k <= DMR_COPIES; k++) {
+		unsigned int c = k % DMR_COPIES;
 
-		if (!s->copy[c].whole)
+		if (!s->copy[c].whole || (checked && c))
 			continue;
 		if (dmr_read_slot(d, i, c, 0, d->header_block, DMR_BLOCK)) {
 			unread |= BIT(c);
@@ -247,6 +248,11 @@ int dmr_check_ours(struct dmr_device *d)
 	for (i = 0; i < d->spares; i++) {
 		int r = d->spare[i].alive ? dmr_check_spare_ours(d, i) : 0;
 
+		/* A bus that was reset answers again before long; a spare is not given up for that. */
+		if (r == -EIO) {
+			msleep(100);
+			r = dmr_check_spare_ours(d, i);
+		}
 		if (r == -EBUSY) {
 			dmr_set_mode(d, DMR_MODE_TAKEN,
 				     "someone else has written the metadata: no more writes; stop the other one and run dmremap-fsck on the spares");

@@ -51,38 +51,19 @@ static int dmr_write_body(struct dmr_device *d, unsigned int i, unsigned int c)
 	return r;
 }
 
-/* A flush of the worker's own: see struct dmr_flushes. */
-int dmr_flush_spare(struct dmr_device *d, unsigned int i)
-{
-	struct dmr_spare *s = &d->spare[i];
-	unsigned int flushed = READ_ONCE(s->flushed), written = atomic_read(&s->written);
-	int r;
-
-	WRITE_ONCE(s->flushes.running, true);
-	/* Pairs with dmr_end_flush(): whoever the device answers after it failed sees `running`. */
-	smp_mb();
-	r = blkdev_issue_flush(s->dev->bdev);
-	if (!r)
-		dmr_count_flushed(s, written);
-	else if (written != flushed)
-		dmr_owe_flush_error(&s->flushes);
-	/* Pairs with dmr_end_flush(): whoever no longer sees it sees `failed`. */
-	smp_store_release(&s->flushes.running, false);
-	return r;
-}
-
 /*
  * The header block, on the medium when this returns. A flush of its own where the
  * device has no FUA: in one request with the write it could not be told whether
  * a bad sector failed, which is our affair, or the flush, which is everyone's.
+ * Without a cache there is nothing to flush, and FUA is the same as none.
  */
 static int dmr_put_header_block(struct dmr_device *d, unsigned int i, unsigned int c)
 {
-	bool fua = bdev_fua(d->spare[i].dev->bdev);
-	int r = dmr_slot_io(d, i, c, REQ_OP_WRITE | (fua ? REQ_FUA : 0), 0, d->header_block,
+	bool flush = dmr_makes_fua_of_flush(d->spare[i].dev->bdev);
+	int r = dmr_slot_io(d, i, c, REQ_OP_WRITE | (flush ? 0 : REQ_FUA), 0, d->header_block,
 			    DMR_BLOCK);
 
-	return r || fua ? r : dmr_flush_spare(d, i);
+	return r || !flush ? r : dmr_flush_own(d, 1 + i);
 }
 
 static int dmr_write_header(struct dmr_device *d, unsigned int i, unsigned int c)
@@ -91,7 +72,7 @@ static int dmr_write_header(struct dmr_device *d, unsigned int i, unsigned int c
 
 	dmr_seal_header(d->image, c, i, d->gen->devices[1 + i].device_uuid, d->header_block);
 	/* The body is on the medium before the header that vouches for it. */
-	r = dmr_flush_spare(d, i);
+	r = dmr_flush_own(d, 1 + i);
 	return r ?: dmr_put_header_block(d, i, c);
 }
 
@@ -110,7 +91,7 @@ static int dmr_verify_body(struct dmr_device *d, unsigned int i, unsigned int c)
 {
 	u32 bytes = d->slot_bytes - DMR_BLOCK;
 
-	if (dmr_flush_spare(d, i) ||
+	if (dmr_flush_own(d, 1 + i) ||
 	    dmr_read_slot(d, i, c, DMR_BLOCK, d->scratch, bytes) ||
 	    memcmp(d->scratch, d->image + DMR_BLOCK, bytes))
 		return -EIO;

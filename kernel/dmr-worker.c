@@ -53,6 +53,9 @@ struct dmr_request {
 	struct bvec_iter iter;
 	u64 start, end;
 	bool zeroes;
+	bool failed;		/* in part, at the worker */
+	bool again;		/* all of it, where it was sent before, and it went well */
+	unsigned int to_flush;	/* FUA: devices (0 main, 1 + i spare i) that have it in a cache */
 };
 
 static struct dmr_request dmr_request_of(struct dmr_device *d, struct bio *bio)
@@ -80,27 +83,48 @@ static struct bvec_iter dmr_iter_at(const struct dmr_request *rq, u64 sector, u6
 	return iter;
 }
 
-/* [start, end) of the request, to or from @to of @bdev. */
-static blk_status_t dmr_do_piece(struct dmr_device *d, const struct dmr_request *rq, u64 start,
-				 u64 end, struct block_device *bdev, u64 to)
-{
-	if (rq->zeroes)
-		return errno_to_blk_status(dmr_zero(bdev, to, end - start, rq->bio->bi_opf &
-						    (REQ_FUA | REQ_NOUNMAP)));
-	return dmr_rw_bio(d, rq->bio, dmr_iter_at(rq, start, end - start), bdev, to);
-}
-
 /* Where the sectors of @run are now; NULL: on a spare that is not there. */
 static struct block_device *dmr_run_device(struct dmr_device *d, const struct dmr_run *run)
 {
 	if (run->kind == DMR_RUN_MAIN)
 		return d->main_bdev;
-	return d->spare[run->spare_index].dev ? d->spare[run->spare_index].dev->bdev : NULL;
+	return dmr_spare_bdev(&d->spare[run->spare_index]);
 }
 
 static u64 dmr_run_sector(const struct dmr_run *run, u64 start)
 {
 	return run->kind == DMR_RUN_MAIN ? start : run->spare_sector;
+}
+
+static unsigned int dmr_run_number(const struct dmr_run *run)
+{
+	return run->kind == DMR_RUN_MAIN ? 0 : 1 + run->spare_index;
+}
+
+/*
+ * [start, end) of the request, to or from where @run has it. FUA is a flush apart, at the end of
+ * the request, where the block layer would make one: its failure is not to be
+ * taken for a bad sector.
+ */
+static blk_status_t dmr_do_piece(struct dmr_device *d, struct dmr_request *rq, u64 start, u64 end,
+				 const struct dmr_run *run)
+{
+	struct block_device *bdev = dmr_run_device(d, run);
+	blk_opf_t fua = rq->bio->bi_opf & REQ_FUA;
+	u64 to = dmr_run_sector(run, start);
+	blk_status_t status;
+
+	if (fua && dmr_makes_fua_of_flush(bdev)) {
+		rq->to_flush |= BIT(dmr_run_number(run));
+		fua = 0;
+	}
+	if (rq->zeroes)
+		status = errno_to_blk_status(dmr_zero(bdev, to, end - start, fua |
+						      (rq->bio->bi_opf & REQ_NOUNMAP)));
+	else
+		status = dmr_rw_bio(d, rq->bio, dmr_iter_at(rq, start, end - start), bdev, to, fua);
+	rq->failed |= !!status;
+	return status;
 }
 
 /* In DMR_MODE_FAIL the next commit may succeed: it looks before it writes. */
@@ -112,11 +136,6 @@ static bool dmr_may_commit_now(const struct dmr_device *d)
 static bool dmr_may_remap(const struct dmr_device *d)
 {
 	return dmr_may_commit_now(d) && !d->features.no_auto_remap && d->gen->config.auto_remap;
-}
-
-static u16 dmr_run_number(const struct dmr_run *run)
-{
-	return run->kind == DMR_RUN_MAIN ? 0 : 1 + run->spare_index;
 }
 
 static void dmr_count_error(struct dmr_device *d, bool write, const struct dmr_run *run,
@@ -138,21 +157,19 @@ static void dmr_count_error(struct dmr_device *d, bool write, const struct dmr_r
  * more becomes LOST, durably, before anyone hears of it; what could be read
  * once more meanwhile is delivered.
  */
-static blk_status_t dmr_read_bad_block(struct dmr_device *d, const struct dmr_request *rq,
+static blk_status_t dmr_read_bad_block(struct dmr_device *d, struct dmr_request *rq,
 				       u64 sector, const struct dmr_run *bad)
 {
 	u64 end = min(sector + d->block_sectors, rq->end);
-	struct block_device *bdev;
 	struct dmr_run run;
 
 	dmr_count_error(d, false, bad, sector);
 	if (!dmr_may_remap(d) || dmr_move_unit(d, sector, DMR_REASON_READ, NULL, 0, 0) < 0)
 		return BLK_STS_IOERR;
 	run = dmr_table_run(dmr_view(d), sector, end);
-	bdev = dmr_run_device(d, &run);
-	if (run.kind == DMR_RUN_LOST || !bdev || run.end != end)
+	if (run.kind == DMR_RUN_LOST || !dmr_run_device(d, &run) || run.end != end)
 		return BLK_STS_IOERR;
-	return dmr_do_piece(d, rq, sector, end, bdev, dmr_run_sector(&run, sector));
+	return dmr_do_piece(d, rq, sector, end, &run);
 }
 
 static bool dmr_run_answers(struct dmr_device *d, const struct dmr_run *run)
@@ -165,16 +182,15 @@ static bool dmr_run_answers(struct dmr_device *d, const struct dmr_run *run)
 	return false;
 }
 
-static blk_status_t dmr_read_run(struct dmr_device *d, const struct dmr_request *rq, u64 start,
+static blk_status_t dmr_read_run(struct dmr_device *d, struct dmr_request *rq, u64 start,
 				 const struct dmr_run *run)
 {
-	struct block_device *bdev = dmr_run_device(d, run);
-	u64 from = dmr_run_sector(run, start), sector;
 	blk_status_t worst = BLK_STS_OK;
+	u64 sector;
 
-	if (run->kind == DMR_RUN_LOST || !bdev)
+	if (run->kind == DMR_RUN_LOST || !dmr_run_device(d, run))
 		return BLK_STS_IOERR;
-	if (!dmr_do_piece(d, rq, start, run->end, bdev, from)) {
+	if (!dmr_do_piece(d, rq, start, run->end, run)) {
 		d->stats.retried_reads++;
 		return BLK_STS_OK;
 	}
@@ -185,10 +201,9 @@ static blk_status_t dmr_read_run(struct dmr_device *d, const struct dmr_request 
 		/* A block before this one may have taken its whole unit along. */
 		struct dmr_run now = dmr_table_run(dmr_view(d), sector, end);
 
-		bdev = dmr_run_device(d, &now);
-		if (now.kind == DMR_RUN_LOST || !bdev)
+		if (now.kind == DMR_RUN_LOST || !dmr_run_device(d, &now))
 			worst = BLK_STS_IOERR;
-		else if (dmr_do_piece(d, rq, sector, end, bdev, dmr_run_sector(&now, sector)) &&
+		else if (dmr_do_piece(d, rq, sector, end, &now) &&
 			 dmr_read_bad_block(d, rq, sector, &now))
 			worst = BLK_STS_IOERR;
 	}
@@ -220,47 +235,30 @@ static blk_status_t dmr_write_elsewhere(struct dmr_device *d, const struct dmr_r
 }
 
 /* [start, run->end) has its new data where it lies; of LOST sectors that is news. */
-static blk_status_t dmr_wrote(struct dmr_device *d, const struct dmr_request *rq,
-			      const struct dmr_run *run, u64 start)
+static blk_status_t dmr_wrote(struct dmr_device *d, const struct dmr_run *run, u64 start)
 {
 	if (run->kind != DMR_RUN_MAIN)
-		atomic_inc(&d->spare[run->spare_index].written);
-	if (run->kind != DMR_RUN_LOST)
-		return BLK_STS_OK;
-	dmr_io_of(rq->bio)->notes |= DMR_IO_HEALED;
-	return dmr_heal(d, run, start) ? BLK_STS_IOERR : BLK_STS_OK;
-}
-
-/*
- * A request with FUA failed, and done again as it was it did not. Where the block
- * layer makes FUA of a flush, it may have been that flush, and with it went what others
- * had written: whoever flushes next hears of it.
- */
-static void dmr_suspect_flush(struct dmr_device *d, const struct dmr_request *rq,
-			      struct block_device *bdev, const struct dmr_run *run)
-{
-	if ((dmr_io_of(rq->bio)->notes & DMR_IO_FAILED) && (rq->bio->bi_opf & REQ_FUA) &&
-	    !bdev_fua(bdev))
-		dmr_owe_flush_error(run->kind == DMR_RUN_MAIN ? &d->main_flushes :
-				    &d->spare[run->spare_index].flushes);
+		atomic_long_inc(&d->spare[run->spare_index].flushes.written);
+	if (run->kind == DMR_RUN_LOST && dmr_heal(d, run, start))
+		return BLK_STS_IOERR;
+	return BLK_STS_OK;
 }
 
 /* One block, in the place it has now; elsewhere if that place fails. */
-static blk_status_t dmr_write_block(struct dmr_device *d, const struct dmr_request *rq, u64 sector,
+static blk_status_t dmr_write_block(struct dmr_device *d, struct dmr_request *rq, u64 sector,
 				    u64 *done)
 {
 	u64 end = min(sector + d->block_sectors, rq->end);
 	struct dmr_run run = dmr_table_run(dmr_view(d), sector, end);
-	struct block_device *bdev = dmr_run_device(d, &run);
 	blk_status_t status;
 	bool answers;
 
 	*done = end;
-	if (!bdev || (run.kind != DMR_RUN_MAIN && !d->spare[run.spare_index].alive))
+	if (!dmr_run_device(d, &run) || (run.kind != DMR_RUN_MAIN && !d->spare[run.spare_index].alive))
 		return dmr_write_elsewhere(d, rq, sector, end, false, done);
-	status = dmr_do_piece(d, rq, sector, end, bdev, dmr_run_sector(&run, sector));
+	status = dmr_do_piece(d, rq, sector, end, &run);
 	if (!status)
-		return dmr_wrote(d, rq, &run, sector);
+		return dmr_wrote(d, &run, sector);
 	dmr_count_error(d, true, &run, sector);
 	answers = dmr_run_answers(d, &run);
 	if (run.kind == DMR_RUN_MAIN && (!answers || !dmr_is_of_medium(status)))
@@ -269,19 +267,19 @@ static blk_status_t dmr_write_block(struct dmr_device *d, const struct dmr_reque
 	return dmr_write_elsewhere(d, rq, sector, end, answers && run.kind != DMR_RUN_MAIN, done);
 }
 
-static blk_status_t dmr_write_run(struct dmr_device *d, const struct dmr_request *rq, u64 start,
+static blk_status_t dmr_write_run(struct dmr_device *d, struct dmr_request *rq, u64 start,
 				  const struct dmr_run *run)
 {
-	struct block_device *bdev = dmr_run_device(d, run);
 	u64 sector = start, done;
 
 	if (run->kind == DMR_RUN_LOST && !dmr_may_commit_now(d))
 		return BLK_STS_IOERR;
-	if (bdev && (run->kind == DMR_RUN_MAIN || d->spare[run->spare_index].alive) &&
-	    !dmr_do_piece(d, rq, start, run->end, bdev, dmr_run_sector(run, start))) {
+	if (dmr_run_device(d, run) &&
+	    (run->kind == DMR_RUN_MAIN || d->spare[run->spare_index].alive) &&
+	    !dmr_do_piece(d, rq, start, run->end, run)) {
 		d->stats.retried_writes++;
-		dmr_suspect_flush(d, rq, bdev, run);
-		return dmr_wrote(d, rq, run, start);
+		rq->again |= dmr_run_number(run) == dmr_io_of(rq->bio)->spare;
+		return dmr_wrote(d, run, start);
 	}
 	while (sector < run->end) {
 		blk_status_t status = dmr_write_block(d, rq, sector, &done);
@@ -294,13 +292,24 @@ static blk_status_t dmr_write_run(struct dmr_device *d, const struct dmr_request
 	return BLK_STS_OK;
 }
 
-/* A flush that went well while the worker's own was under way, which is over by now. */
-static blk_status_t dmr_end_flush_late(struct dmr_device *d, struct bio *bio)
+/*
+ * A write with FUA: its flushes. If it failed before and nothing of it does now, it was
+ * the flush that failed, and with it may have gone what others had written.
+ */
+static blk_status_t dmr_finish_fua(struct dmr_device *d, struct dmr_request *rq)
 {
-	unsigned int spare = dmr_io_of(bio)->spare;
+	struct dmr_io *io = dmr_io_of(rq->bio);
+	blk_status_t status = BLK_STS_OK;
+	unsigned int device;
 
-	return dmr_take_flush_error(spare ? &d->spare[spare - 1].flushes : &d->main_flushes) ?
-	       BLK_STS_IOERR : BLK_STS_OK;
+	if (io->failed && rq->again && !rq->failed && (rq->to_flush & BIT(io->spare))) {
+		io->failed = false;	/* should it be done once more: told is told */
+		dmr_owe_flush_error(d, io->spare);
+	}
+	for (device = 0; device <= d->spares; device++)
+		if ((rq->to_flush & BIT(device)) && dmr_flush_own(d, device))
+			status = BLK_STS_IOERR;
+	return status;
 }
 
 static blk_status_t dmr_do_request(struct dmr_device *d, struct bio *bio)
@@ -311,7 +320,8 @@ static blk_status_t dmr_do_request(struct dmr_device *d, struct bio *bio)
 	u64 sector = rq.start;
 
 	if (rq.start == rq.end)
-		return dmr_end_flush_late(d, bio);
+		/* A flush that ended while the worker's was under way. */
+		return dmr_flush_outcome(d, dmr_io_of(bio));
 	if (bio_op(bio) == REQ_OP_DISCARD)
 		return BLK_STS_OK;	/* a hint, and it came at a bad time */
 	if (write && (!d->writable ||
@@ -331,7 +341,7 @@ static blk_status_t dmr_do_request(struct dmr_device *d, struct bio *bio)
 		}
 		sector = run.end;
 	}
-	return worst;
+	return worst ?: dmr_finish_fua(d, &rq);
 }
 
 /* -- batches ---------------------------------------------------------------- */
@@ -353,14 +363,26 @@ static int dmr_commit_batch(struct dmr_device *d)
 	return r;
 }
 
-/* May the request be answered as it went, though the commit it waited for failed? */
+/*
+ * May the request be answered as it went, though the commit it waited for failed?
+ * Not if what it did may lie where the draft said, which is no more: in a held
+ * range, or in sectors that without the draft are LOST.
+ */
 static bool dmr_stands_alone(struct dmr_device *d, struct bio *bio)
 {
 	struct dmr_request rq = dmr_request_of(d, bio);
+	u64 sector = rq.start;
 
-	/* What was read or written in a held range may lie where the draft said, which is no more. */
-	return !(dmr_io_of(bio)->notes & DMR_IO_HEALED) &&
-	       !dmr_touches_hold(d, rq.start, rq.end);
+	if (dmr_touches_hold(d, rq.start, rq.end))
+		return false;
+	while (sector < rq.end) {
+		struct dmr_run run = dmr_table_run(dmr_live_table(d), sector, rq.end);
+
+		if (run.kind == DMR_RUN_LOST)
+			return false;
+		sector = run.end;
+	}
+	return true;
 }
 
 /*

@@ -186,10 +186,15 @@ static bool claims_block(const struct dmr_entry *e, u64 s, u32 block)
 	return e->main >= first || first - e->main < e->len;
 }
 
+static u64 spare_end(const struct dmr_entry *e)
+{
+	return e->len <= U64_MAX - e->spare ? e->spare + e->len : U64_MAX;
+}
+
 static bool share_spare(const struct dmr_entry *a, const struct dmr_entry *b)
 {
-	return a->spare_index == b->spare_index && a->spare < b->spare + b->len &&
-	       b->spare < a->spare + a->len;
+	return a->len && b->len && a->spare_index == b->spare_index && a->spare < spare_end(b) &&
+	       b->spare < spare_end(a);
 }
 
 /* Nothing speaks against it: what it says must be what is read. */
@@ -203,7 +208,7 @@ static bool is_right(u32 index, u32 count, u32 block)
 	for (i = 0; i < count; i++) {
 		if (i == index)
 			continue;
-		if (is_placed(&was.e[i]) && was.e[i].len && share_spare(e, &was.e[i]))
+		if (share_spare(e, &was.e[i]))
 			return false;
 		for (u64 s = e->main; s < e->main + e->len; s++)
 			if (claims_block(&was.e[i], s, block))
@@ -222,9 +227,10 @@ static void check_tamed(const struct dmr_table *t, u32 count, u64 s, u32 block)
 		const struct dmr_entry *e = &was.e[i];
 
 		near += claims_block(e, s, block);
-		if (run.kind == DMR_RUN_SPARE && e->main == DMR_RETIRED && is_placed(e) && e->len)
-			promise(run.spare_index != e->spare_index || run.spare_sector < e->spare ||
-				run.spare_sector >= e->spare + e->len);
+		/* Nor does anyone else name it, wherever else that one lies, retired ones too. */
+		if (run.kind == DMR_RUN_SPARE && (e->main == DMR_RETIRED || s < e->main || s - e->main >= e->len))
+			promise(!e->len || run.spare_index != e->spare_index || run.spare_sector < e->spare ||
+				run.spare_sector >= spare_end(e));
 		if (e->main == DMR_RETIRED || s < e->main || s - e->main >= e->len)
 			continue;
 		claims++;
