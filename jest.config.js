@@ -25,6 +25,7 @@ module.exports = {
   testTimeout: 60_000,
   // All cores: left to itself Jest keeps one free, and on two that means no second worker at all.
   maxWorkers: '100%',
+  testSequencer: '<rootDir>/test/support/longest-first.js',
   reporters: ['default', '<rootDir>/test/support/totals-reporter.js'],
   projects: [
     {

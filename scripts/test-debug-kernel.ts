@@ -12,7 +12,7 @@ import { debugKernel } from './kernel/debug-kernel';
 import { setupKernel } from './kernel/setup';
 
 const USUAL = ['concurrency', 'faults', 'blocks', 'spares-data', 'spares-metadata'];
-const OTHERS = ['life', 'order', 'stacks', 'registry', 'hostile'];
+const OTHERS = ['doubts', 'life', 'order', 'policies', 'registry', 'hostile'];
 
 /** What is for 6.12 by its title would run on 6.12 and show nothing new. */
 const ON_6_1 = '^(?!.*(6\\.12|newer kernel))';

@@ -28,6 +28,7 @@ const DEVELOPMENT: Readonly<Record<string, string>> = {
   esbuild: 'makes the bundles',
   eslint: 'lint; its rules hold the architecture',
   'fast-check': 'property tests',
+  '@jest/test-sequencer': 'begins with the tests that take longest',
   jest: 'runs the tests',
   prettier: 'formatting',
   typescript: 'type checking',

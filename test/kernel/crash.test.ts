@@ -29,7 +29,7 @@ import { Replay } from '../support/kernel/replay';
 import type { LogEntry } from '../support/kernel/write-log';
 import { checkDisks } from '../support/kernel/toolkit';
 
-const COMMITS = 220;
+const COMMITS = 205;
 const STATES = fromEnvironment('DMREMAP_CRASH', 400);
 const LOADED = 60;
 /** A boot may take a minute; this long it is given new states. */

@@ -63,15 +63,15 @@ describeKernel('building by hand', () => {
     const conf = readFileSync(join(copy, 'dkms.conf'), 'utf8');
     const shown = runOrThrow('bash', [
       '-c',
-      'kernelver=6.1.0-x; . "$1"; printf "%s\\n" "$PACKAGE_NAME" "$PACKAGE_VERSION" "${MAKE[0]}" "$CLEAN" "${BUILT_MODULE_NAME[0]}"',
+      'kernelver=6.1.0-x; kernel_source_dir=/h; . "$1"; printf "%s\\n" "$PACKAGE_NAME" "$PACKAGE_VERSION" "${MAKE[0]}" "$CLEAN" "${BUILT_MODULE_NAME[0]}"',
       'conf',
       join(copy, 'dkms.conf'),
     ]).split('\n');
     expect(shown.slice(0, 5)).toEqual([
       'dm-remap',
       '4.0.0',
-      'make KVERSION=6.1.0-x',
-      'make clean KVERSION=6.1.0-x',
+      'make KVERSION=6.1.0-x KDIR=/h',
+      'make clean KVERSION=6.1.0-x KDIR=/h',
       'dm-remap',
     ]);
     expect(conf).toMatch(/^AUTOINSTALL="yes"$/m);
