@@ -21,6 +21,9 @@ export const SPARE_SECTORS = SPARE_BYTES / SECTOR;
 const BLOCK = 4096;
 const SLOT_BYTES_AT = 0x74;
 const MOST_SLOT_BYTES = 524_288;
+const DIRECTORY_AT = 0x80;
+const DIRECTORY_END = 0x140;
+const DIRECTORY_ENTRY = 24;
 
 interface HostileSpare {
   readonly slots: readonly Uint8Array[];
@@ -37,19 +40,45 @@ export interface Hostile {
   readonly question: KernelQuestion;
 }
 
-/** As much of a slot as the target reads: up to where its header says that it ends, and to the first gap. */
+/** Does a section that the directory lists cover anything of the block at this byte? The header's own block counts. */
+function isCovered(slot: Uint8Array, at: number): boolean {
+  if (at < BLOCK) return true;
+  const view = new DataView(slot.buffer, slot.byteOffset, slot.byteLength);
+  const word = (byte: number): number => view.getUint32(byte, true);
+  for (let entry = DIRECTORY_AT; entry < DIRECTORY_END && word(entry) !== 0; entry += DIRECTORY_ENTRY) {
+    const [offset, length] = [word(entry + 4), word(entry + 8)];
+    if (offset < at + BLOCK && offset + length > at) return true;
+  }
+  return false;
+}
+
+/**
+ * As much of a slot as the target reads: up to where its header says that it ends, and to the first gap that a section
+ * lies over. Other gaps are zeros to it.
+ */
 function readable(slot: Uint8Array, gaps: readonly Gap[]): Uint8Array {
   const view = new DataView(slot.buffer, slot.byteOffset, slot.byteLength);
   const claimed = slot.length >= SLOT_BYTES_AT + 4 ? view.getUint32(SLOT_BYTES_AT, true) : 0;
   const wanted = Math.max(slot.length, claimed <= MOST_SLOT_BYTES ? claimed : 0, BLOCK);
   const whole = new Uint8Array(Math.min(MOST_SLOT_BYTES, Math.ceil(wanted / BLOCK) * BLOCK));
   whole.set(slot.subarray(0, whole.length));
-  const gap = Math.min(...gaps.map(({ start }) => start), whole.length);
-  return whole.subarray(0, Math.floor(gap / BLOCK) * BLOCK);
+  for (let at = 0; at < whole.length; at += BLOCK) {
+    if (!gaps.some(({ start, end }) => start < at + BLOCK && end > at)) continue;
+    if (isCovered(whole, at)) return whole.subarray(0, at);
+    whole.fill(0, at, at + BLOCK);
+  }
+  return whole;
 }
 
 const kernelSpare = ({ slots, gaps }: HostileSpare): KernelSpare =>
   slots.map((slot, copy) => readable(slot, gaps[copy] ?? []));
+
+/** What the target looks at of a spare: none of it if it goes without missing ones, and can't read a header of this one. */
+function seenSpare(spare: HostileSpare | null, degraded: boolean): KernelSpare | null {
+  if (spare === null) return null;
+  const seen = kernelSpare(spare);
+  return degraded && seen.every((slot) => slot.length === 0) ? null : seen;
+}
 
 /** The same seed gives the same spares. */
 export function hostile(histories: readonly History[], seed: number): Hostile {
@@ -68,7 +97,7 @@ export function hostile(histories: readonly History[], seed: number): Hostile {
     ...{ seed, spares, setupUuid },
     story: image.story.join('; '),
     readOnly: chance(random, 35),
-    question: { setupUuid, spares: spares.map((spare) => (spare === null ? null : kernelSpare(spare))) },
+    question: { setupUuid, spares: spares.map((spare) => seenSpare(spare, spares.includes(null))) },
   };
 }
 
