@@ -291,6 +291,7 @@ struct dmr_job {
 	const char *name;
 	u64 value, old;
 	int result;
+	bool cancelled;		/* the sender was killed: no further part */
 	struct completion done;
 };
 

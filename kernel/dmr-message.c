@@ -137,6 +137,8 @@ static int dmr_move_some(struct dmr_device *d, struct dmr_job *job, const struct
 		/* Suspending waits for messages, and requests wait for it. */
 		if (READ_ONCE(d->stopping))
 			return -ENODEV;
+		if (READ_ONCE(job->cancelled))
+			return -EINTR;
 		r = dmr_move_unit(d, job->next, DMR_REASON_MANUAL, over, 0, 0);
 		if (r < 0)
 			return r;

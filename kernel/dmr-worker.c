@@ -534,6 +534,10 @@ int dmr_job_run(struct dmr_device *d, struct dmr_job *job)
 	spin_unlock_irq(&d->lock);
 	if (!active)
 		return -ENODEV;
-	wait_for_completion(&job->done);
+	if (wait_for_completion_killable(&job->done)) {
+		/* The worker has the job: it ends with the part that is under way. */
+		WRITE_ONCE(job->cancelled, true);
+		wait_for_completion(&job->done);
+	}
 	return job->result;
 }

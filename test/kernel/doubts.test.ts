@@ -341,6 +341,14 @@ describeKernel('what a moment must not do', () => {
       await data.finish();
     });
 
+    test('ends with its sender', async () => {
+      const message = 'dmsetup message data 0 remap 0 8192';
+      expect(await guest.sh(`${message} & sleep 0.3; kill $!; wait $!; echo $?`)).toMatch(/^143$/m);
+      expect(await data.message('query', String(MAIN - 1))).toBe(`main ${MAIN - 1}`);
+      expect(await data.message('remap', '0', '64')).toBe('0 64');
+      await data.finish();
+    });
+
     test('ends when the device is to be suspended; what it moved stays moved', async () => {
       const moved = data.tryMessage('remap', '0', String(MAIN / 2));
       await guest.dm('suspend', 'data');
