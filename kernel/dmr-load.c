@@ -32,20 +32,39 @@ static u32 dmr_read_prefix(struct dmr_device *d, unsigned int i, unsigned int c,
 	return at;
 }
 
+/*
+ * The header tells how long a copy is, but most are short: a first read that takes
+ * their body along spares a second one. Nothing is concluded from its failure, for
+ * it may reach over what is not part of the copy.
+ */
+#define DMR_FIRST_READ		(8 * DMR_BLOCK)
+
+static u32 dmr_read_first(struct dmr_device *d, unsigned int i, unsigned int c, void *to)
+{
+	if (!dmr_read_slot(d, i, c, 0, to, DMR_FIRST_READ))
+		return DMR_FIRST_READ;
+	return dmr_read_slot(d, i, c, 0, to, DMR_BLOCK) ? 0 : DMR_BLOCK;
+}
+
 static void dmr_judge_place(struct dmr_device *d, unsigned int i, unsigned int c,
 			    struct dmr_judgement *j)
 {
-	if (dmr_read_slot(d, i, c, 0, d->scratch, DMR_BLOCK)) {
+	struct dmr_header *h = &d->gen->h;	/* j->h is made anew by what it is for */
+	u32 bytes = dmr_read_first(d, i, c, d->scratch);
+
+	if (!bytes) {
 		dmr_judge_header(NULL, 0, j);
 		return;
 	}
 	dmr_judge_header(d->scratch, DMR_BLOCK, j);
-	if (j->state == DMR_HEADER_GOOD) {
-		struct dmr_header *h = &d->gen->h;	/* j->h is made anew by what it is for */
-
-		*h = j->h;
-		dmr_judge(d->scratch, dmr_read_prefix(d, i, c, h, d->scratch), j);
-	}
+	if (j->state != DMR_HEADER_GOOD)
+		return;
+	*h = j->h;
+	if (h->slot_bytes <= bytes)
+		bytes = h->slot_bytes;
+	else
+		bytes = dmr_read_prefix(d, i, c, h, d->scratch);
+	dmr_judge(d->scratch, bytes, j);
 }
 
 /*

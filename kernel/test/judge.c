@@ -7,7 +7,8 @@
  *
  * Which generation wins, and what lies where. Spares in the order of the table;
  * a spare is "-" (missing), the path of its image, or "=a,b,c,d,e": five slots
- * of so many bytes that follow the line, spare by spare.
+ * of so many bytes that follow the line, spare by spare. "." for a number: the
+ * slot is the same as in the question before.
  *
  *	encode <copy> <devices> <entries> <sequence> <written_ns> <state> <run_id>
  *	       <kind> <sector> <length> <value>
@@ -195,16 +196,35 @@ static u64 number(char **rest)
 	return word ? strtoull(word, NULL, 10) : 0;
 }
 
+/* "a,b,c,d,e": the lengths of slots that follow, or "." for one that stays. */
+static void read_lengths(char *word, const struct slot *old, u32 *lengths, bool *follows)
+{
+	for (u32 k = 0; k < DMR_COPIES; k++) {
+		char *end = word + (*word == '.');
+
+		follows[k] = end == word;
+		if (follows[k])
+			lengths[k] = strtoul(word, &end, 10);
+		if (end == word || *end != (k < DMR_COPIES - 1 ? ',' : '\0'))
+			die("judge: no five lengths");
+		if (follows[k] && lengths[k] > DMR_SLOT_BYTES)
+			die("judge: a slot of %u bytes", lengths[k]);
+		if (!follows[k] && !old[k].bytes)
+			die("judge: there is no slot to keep");
+		word = end + 1;
+	}
+}
+
 static void do_judge(char *rest)
 {
 	char *word = strtok_r(rest, " ", &rest);
+	bool follows[DMR_MAX_SPARES][DMR_COPIES] = { { false } };
 	u32 lengths[DMR_MAX_SPARES][DMR_COPIES];
-	bool follows[DMR_MAX_SPARES] = { false };
 	u32 spares = 0;
 
 	if (!word)
 		die("judge: no setup");
-	setup_clear(&setup);
+	setup_forget(&setup);
 	if (strcmp(word, "-")) {
 		setup.places.has_setup = true;
 		if (!read_uuid(word, setup.places.setup_uuid))
@@ -213,23 +233,19 @@ static void do_judge(char *rest)
 	while ((word = strtok_r(NULL, " ", &rest))) {
 		if (spares == DMR_MAX_SPARES)
 			die("judge: more than 8 spares");
-		if (*word == '=') {
-			u32 *n = lengths[spares];
-
-			if (sscanf(word, "=%u,%u,%u,%u,%u", n, n + 1, n + 2, n + 3, n + 4) != 5)
-				die("judge: %s is not five lengths", word);
-			follows[spares] = true;
-		} else if (strcmp(word, "-")) {
-			spare_read(word, setup.slot[spares]);
-		}
 		setup.places.present[spares] = strcmp(word, "-") != 0;
+		if (*word == '=')
+			read_lengths(word + 1, setup.slot[spares], lengths[spares],
+				     follows[spares]);
+		else if (setup.places.present[spares])
+			spare_read(word, setup.slot[spares]);
 		spares++;
 	}
 	setup.places.spares = spares;
 	for (u32 i = 0; i < spares; i++) {
-		for (u32 k = 0; follows[i] && k < DMR_COPIES; k++) {
-			if (lengths[i][k] > DMR_SLOT_BYTES)
-				die("judge: a slot of %u bytes", lengths[i][k]);
+		for (u32 k = 0; k < DMR_COPIES; k++) {
+			if (!follows[i][k])
+				continue;
 			slot_set(&setup.slot[i][k], NULL, lengths[i][k]);
 			read_exactly(setup.slot[i][k].bytes, lengths[i][k]);
 		}

@@ -92,6 +92,11 @@ void setup_clear(struct setup *s)
 	for (u32 i = 0; i < DMR_MAX_SPARES; i++)
 		for (u32 k = 0; k < DMR_COPIES; k++)
 			slot_free(&s->slot[i][k]);
+	setup_forget(s);
+}
+
+void setup_forget(struct setup *s)
+{
 	memset(&s->places, 0, sizeof(s->places));
 	memset(&s->choice, 0, sizeof(s->choice));
 	memset(&s->winner, 0, sizeof(s->winner));

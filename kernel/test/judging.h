@@ -46,6 +46,9 @@ void spare_read(const char *path, struct slot slots[DMR_COPIES]);
 /* Frees the slots and forgets all. */
 void setup_clear(struct setup *s);
 
+/* Forgets all but the slots. */
+void setup_forget(struct setup *s);
+
 /* Judges all slots, chooses, decodes the winner and finishes. */
 void setup_decide(struct setup *s);
 

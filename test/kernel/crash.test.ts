@@ -7,7 +7,7 @@ import { buildJudge } from '../support/kernel-judge';
 import { below } from '../support/mutate';
 import { prng } from '../support/prng';
 import { removeTree, temporaryDirectory } from '../support/temporary';
-import { inPieces } from '../support/kernel/crash-cuts';
+import { inPieces, readPieces } from '../support/kernel/crash-cuts';
 import type { Epoch } from '../support/kernel/crash-epochs';
 import { epochsOf, epochStates, hasUndecided, tearable } from '../support/kernel/crash-epochs';
 import type { Wreck } from '../support/kernel/crash-states';
@@ -49,7 +49,7 @@ describeKernel('a power cut', () => {
 
   beforeAll(async () => {
     folder = temporaryDirectory();
-    judge = buildJudge(folder);
+    judge = buildJudge(folder, 'quick');
     lab = await openCrashLab();
     recorded = await record(lab, SEED, COMMITS);
     court = new Court(recorded.setupUuid, judge);
@@ -179,10 +179,7 @@ describeKernel('a power cut', () => {
     const { entries } = court.verdict(court.enter(wreck.states));
     const contents = contentsIn(entries ?? [], wreck.states, MAIN_SECTORS);
     await guest.create('again', table);
-    expect([wreck.name, await guest.read('again', 0, MAIN_SECTORS, { chunk: 8 })]).toEqual([
-      wreck.name,
-      inPieces(contents),
-    ]);
+    expect([wreck.name, await readPieces(guest, 'again')]).toEqual([wreck.name, inPieces(contents)]);
     expect(ledger.sequenceBy(wreck.cut)).toBeLessThan(
       BigInt((await guest.status('again')).split(' ')[1] ?? 0),
     );
@@ -195,10 +192,7 @@ describeKernel('a power cut', () => {
       for (let i = 0; i < 5; i++) written.set(first + i, `v${version}`);
     }
     const now = contents.map((content, sector) => written.get(sector) ?? content);
-    expect([wreck.name, await guest.read('again', 0, MAIN_SECTORS, { chunk: 8 })]).toEqual([
-      wreck.name,
-      inPieces(now),
-    ]);
+    expect([wreck.name, await readPieces(guest, 'again')]).toEqual([wreck.name, inPieces(now)]);
     await guest.dm('remove', 'again');
     const check = await checkDisks(lab.rack, SPARES);
     expect([wreck.name, check.setups.map(({ verdict }) => verdict), check.exit]).toEqual([

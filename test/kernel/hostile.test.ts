@@ -25,7 +25,8 @@ const ON_NEWER = Math.ceil(IMAGES / 25);
 const FIRST_SEED = 7_000_000 + fromEnvironment('DMREMAP_SEED', 0) * 100_000_000;
 /** A boot may take a minute; so long after its start it is given new images. */
 const BOOT_MS = 50_000;
-const PORTION = 20;
+/** Judged with one process. */
+const PORTION = 100;
 /** Making and removing a device waits for grace periods of RCU, which is most of the time that it takes. */
 const QUICK = 'rcupdate.rcu_expedited=1';
 const MOST_FAILURES = 5;
@@ -39,6 +40,17 @@ const SMALL = [
   }),
 ];
 
+interface Prepared {
+  readonly image: Hostile;
+  readonly expected: Expected;
+}
+
+/** What an image had become when it was stopped. */
+interface Left {
+  readonly image: Hostile;
+  readonly spares: readonly ReturnType<typeof slotsOn>[];
+}
+
 describeKernel('hostile metadata', () => {
   // Longer than a boot: what comes from one, or goes to many, is judged here too.
   jest.setTimeout(1_500_000);
@@ -49,7 +61,7 @@ describeKernel('hostile metadata', () => {
 
   beforeAll(async () => {
     folder = temporaryDirectory();
-    judge = buildJudge(folder);
+    judge = buildJudge(folder, 'quick');
     lab = await Lab.open({
       disks: [
         { name: 'main', sectors: MAIN_SECTORS },
@@ -113,38 +125,22 @@ describeKernel('hostile metadata', () => {
     return '';
   }
 
-  /** Words for each image on which the kernel did not do what it must. */
-  async function run(guest: Guest, first: number, number: number): Promise<string[]> {
+  /** Images, each with what must become of it. */
+  function prepare(first: number, number: number): Prepared[] {
     const images = Array.from({ length: number }, (_unused, i) => hostile(SMALL, first + i));
     const answers = askJudge(
       judge,
       images.map(({ question }) => question),
     ) as Spoken[];
-    const failures: string[] = [];
-    const left: { readonly image: Hostile; readonly spares: ReturnType<typeof slotsOn>[] }[] = [];
-    for (const [i, image] of images.entries()) {
+    return images.map((image, i) => {
       const decision = answers[i];
       if (decision === undefined) throw new Error('the judge gave no answer');
-      const expected = expectedOf(image, decision);
-      let wrong = '';
-      try {
-        wrong = await load(guest, image, expected);
-      } catch (error) {
-        wrong = error instanceof Error ? error.message : String(error);
-      }
-      if (wrong !== '') failures.push(`seed ${image.seed} (${image.story}): ${wrong}`);
-      if (failures.length >= MOST_FAILURES) break;
-      if (expected.loads === 'writable' && !image.spares.includes(null))
-        left.push({ image, spares: image.spares.map((_spare, spare) => slotsOn(spareDisks()[spare]!)) });
-    }
-    failures.push(...afterwards(left));
-    return failures;
+      return { image, expected: expectedOf(image, decision) };
+    });
   }
 
-  /** What was loaded and stopped is sound, and all of it is whole. */
-  function afterwards(
-    left: readonly { readonly image: Hostile; readonly spares: ReturnType<typeof slotsOn>[] }[],
-  ): string[] {
+  /** What was loaded and stopped is sound, and all of it is whole; words for what is not. */
+  function afterwards(left: readonly Left[]): string[] {
     const answers = askJudge(
       judge,
       left.map(({ image, spares }) => ({ setupUuid: image.setupUuid, spares })),
@@ -156,16 +152,49 @@ describeKernel('hostile metadata', () => {
     );
   }
 
+  /** Has a guest load images until its time is over or none is left; what is left of them afterwards is judged too. */
+  async function run(
+    guest: Guest,
+    images: Iterator<Prepared>,
+  ): Promise<{ failures: string[]; over: boolean }> {
+    const end = performance.now() + BOOT_MS;
+    const failures: string[] = [];
+    const left: Left[] = [];
+    let over = false;
+    while (performance.now() < end && failures.length < MOST_FAILURES) {
+      const next = images.next();
+      over = next.done === true;
+      if (next.done === true) break;
+      const { image, expected } = next.value;
+      let wrong = '';
+      try {
+        wrong = await load(guest, image, expected);
+      } catch (error) {
+        wrong = error instanceof Error ? error.message : String(error);
+      }
+      if (wrong !== '') failures.push(`seed ${image.seed} (${image.story}): ${wrong}`);
+      if (expected.loads === 'writable' && !image.spares.includes(null))
+        left.push({ image, spares: image.spares.map((_spare, spare) => slotsOn(spareDisks()[spare]!)) });
+    }
+    failures.push(...afterwards(left));
+    return { failures, over };
+  }
+
+  function* imagesFrom(first: number, number: number): Generator<Prepared, undefined> {
+    for (let done = 0; done < number; done += PORTION)
+      yield* prepare(first + done, Math.min(PORTION, number - done));
+  }
+
   async function runAll(kernel: '6.1' | '6.12', first: number, number: number): Promise<void> {
     const began = performance.now();
+    const images = imagesFrom(first, number);
     let boots = 0;
-    for (let done = 0; done < number;) {
-      const end = performance.now() + BOOT_MS;
+    for (let over = false; !over; boots++) {
       const guest = await lab.boot({ kernel, append: QUICK });
-      boots++;
-      for (; done < number && performance.now() < end; done += PORTION)
-        expect(await run(guest, first + done, Math.min(PORTION, number - done))).toEqual([]);
+      const result = await run(guest, images);
+      expect(result.failures).toEqual([]);
       await lab.kill();
+      over = result.over;
     }
     const seconds = Math.round((performance.now() - began) / 1000);
     console.info(`${number} mutated setups on ${kernel}: ${boots} boots, ${seconds} s`);

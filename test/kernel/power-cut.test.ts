@@ -35,7 +35,7 @@ describeKernel('power cuts under a living kernel', () => {
 
   beforeAll(async () => {
     folder = temporaryDirectory();
-    judge = buildJudge(folder);
+    judge = buildJudge(folder, 'quick');
     lab = await openCrashLab();
   });
   afterAll(async () => {

@@ -2,6 +2,7 @@
 // Asks the user-space build of the kernel's format code (kernel/test/judge.c) about spares in memory: many questions to
 // one process. Holding its answers against the toolkit's is in kernel-agreement.ts.
 import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, rmSync, writevSync } from 'node:fs';
 import { buildProgram, FORMAT_SOURCES } from './kernel-c';
 
 /** The bytes of five slots, each as far as it could be read. */
@@ -89,38 +90,76 @@ export interface Encoded {
   readonly image: Uint8Array | null;
 }
 
-export function buildJudge(folder: string): string {
-  return buildProgram(folder, 'judge', [...FORMAT_SOURCES, 'test/judging.c', 'test/judge.c']);
+/** The judge, `quick` for the suites that ask it about what a real kernel made or will see. */
+export function buildJudge(folder: string, sanitizers: 'sanitized' | 'quick' = 'sanitized'): string {
+  return buildProgram(folder, 'judge', [...FORMAT_SOURCES, 'test/judging.c', 'test/judge.c'], sanitizers);
 }
 
-/** So many bytes go to one process; a pipe's answers are read when it is done. */
+/** So many bytes go to one process. */
 const BATCH_BYTES = 64 << 20;
+/**
+ * It ends after some answers: looking for leaks would take longer than all of them, and that is the fuzzer's business. The
+ * memory that was freed is not kept for long either, for each question makes new.
+ */
+const SANITIZERS = { ASAN_OPTIONS: 'detect_leaks=0:quarantine_size_mb=4' };
 
-function linesOf(question: KernelQuestion): Uint8Array[] {
-  const words = question.spares.map((slots) =>
-    slots === null ? '-' : `=${slots.map((slot) => slot.length).join()}`,
-  );
-  const line = Buffer.from(`judge ${question.setupUuid ?? '-'} ${words.join(' ')}\n`);
-  return [line, ...question.spares.flatMap((slots) => slots ?? [])];
+const isSame = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
+  b !== undefined && a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.length === b.length;
+
+/** What is sent for a question after another one. Slots that are the same memory as there are not sent again. */
+function linesOf(question: KernelQuestion, before: KernelQuestion | null): Uint8Array[] {
+  const sent: Uint8Array[] = [];
+  const words = question.spares.map((slots, spare) => {
+    if (slots === null) return '-';
+    const lengths = slots.map((slot, copy) => {
+      if (isSame(slot, before?.spares[spare]?.[copy])) return '.';
+      sent.push(slot);
+      return slot.length;
+    });
+    return `=${lengths.join()}`;
+  });
+  return [Buffer.from(`judge ${question.setupUuid ?? '-'} ${words.join(' ')}\n`), ...sent];
 }
 
-/** Runs the program on input in as few processes as the batch size allows. */
-function ask<Q, A>(program: string, questions: Iterable<Q>, encode: (one: Q) => Uint8Array[]): A[] {
+/** Runs the program on a file of these bytes: a pipe would take a switch of processes for each 64 KiB. What it printed. */
+function answersTo(program: string, parts: readonly Uint8Array[]): string {
+  const path = `${program}.${process.pid}.in`;
+  const file = openSync(path, 'w+');
+  try {
+    // At places, so that the program begins to read at the start of the file.
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    if (writevSync(file, parts, 0) !== length) throw new Error(`${path} can't be written`);
+    const env = { ...process.env, ...SANITIZERS };
+    const done = spawnSync(program, [], { stdio: [file, 'pipe', 'pipe'], env, maxBuffer: 1 << 30 });
+    if (done.error !== undefined) throw done.error;
+    if (done.status !== 0)
+      throw new Error(`judge: status ${String(done.status)}\n${done.stderr.toString('utf8')}`);
+    return done.stdout.toString('latin1');
+  } finally {
+    closeSync(file);
+    rmSync(path);
+  }
+}
+
+/** Asks in as few processes as the batch size allows. */
+function ask<Q, A>(
+  program: string,
+  questions: Iterable<Q>,
+  encode: (one: Q, before: Q | null) => Uint8Array[],
+): A[] {
   const answers: A[] = [];
+  let before: Q | null = null;
   let parts: Uint8Array[] = [];
   let bytes = 0;
   const flush = (): void => {
     if (parts.length === 0) return;
-    const done = spawnSync(program, [], { input: Buffer.concat(parts), maxBuffer: 1 << 30 });
-    if (done.error !== undefined) throw done.error;
-    if (done.status !== 0)
-      throw new Error(`judge: status ${String(done.status)}\n${done.stderr.toString('utf8')}`);
-    for (const line of done.stdout.toString('latin1').split('\n'))
+    for (const line of answersTo(program, parts).split('\n'))
       if (line !== '') answers.push(JSON.parse(line) as A);
     [parts, bytes] = [[], 0];
   };
   for (const question of questions) {
-    const encoded = encode(question);
+    const encoded = encode(question, parts.length === 0 ? null : before);
+    before = question;
     parts.push(...encoded);
     bytes += encoded.reduce((sum, part) => sum + part.length, 0);
     if (bytes > BATCH_BYTES) flush();

@@ -60,9 +60,12 @@ export class PageStore {
       const within = (offset + done) % PAGE;
       const count = Math.min(PAGE - within, bytes.length - done);
       const index = Math.floor((offset + done) / PAGE);
-      const page = this.pages.get(index)?.slice() ?? new Uint8Array(PAGE);
-      page.set(bytes.subarray(done, done + count), within);
-      this.pages.set(index, page);
+      if (count === PAGE) this.pages.set(index, new Uint8Array(bytes.subarray(done, done + PAGE)));
+      else {
+        const page = this.pages.get(index)?.slice() ?? new Uint8Array(PAGE);
+        page.set(bytes.subarray(done, done + count), within);
+        this.pages.set(index, page);
+      }
       done += count;
     }
     this.length = Math.max(this.length, offset + bytes.length);

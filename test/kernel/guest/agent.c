@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The first process of a guest: once all is mounted and loaded (boot.c), it does what the host asks for over the second
-// serial line. One request per line, "ID COMMAND WORD...", and one answer per
-// request, "ID ok|fail TEXT"; the first line is "ready ok", as if that had been asked for. Each request has a thread of its own, so that one that hangs holds up no other. Words and
-// texts have bytes other than plain ones as %XX. What the commands do is in the other files.
+// The first process of a guest: once all is mounted and loaded (boot.c), it does what the host asks for over a virtio
+// port: of a serial line the emulator would make two system calls for each byte. One request per line, "ID COMMAND
+// WORD...", and one answer per request, "ID ok|fail TEXT"; the first line is "ready ok", as if that had been asked for.
+// Each request has a thread of its own, so that one that hangs holds up no other. Words and texts have bytes other than
+// plain ones as %XX. What the commands do is in the other files.
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,13 +16,13 @@
 #include <sys/reboot.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "agent.h"
 #include "boot.h"
 
-#define CHANNEL "/dev/ttyS1"
+#define PORTS "/sys/class/virtio-ports"
+#define PORT_PATIENCE_MS 5000
 #define MAX_LINE (256 * 1024)
 #define CONSOLE_ALL 8
 
@@ -187,18 +189,28 @@ int command_sh(struct call *call)
 	return 0;
 }
 
+/* The only port there is. The host makes it known some time after the driver has come up. */
 static int open_channel(void)
 {
-	struct termios raw;
-	int fd = open(CHANNEL, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	for (int i = 0; i < PORT_PATIENCE_MS; i++) {
+		DIR *ports = opendir(PORTS);
+		struct dirent *entry = NULL;
+		char path[512];
+		int fd = -1;
 
-	if (fd < 0 || tcgetattr(fd, &raw))
-		return -1;
-	cfmakeraw(&raw);
-	cfsetspeed(&raw, B115200);
-	raw.c_cflag |= CLOCAL;
-	tcsetattr(fd, TCSANOW, &raw);
-	return fd;
+		while (ports && (entry = readdir(ports)) && entry->d_name[0] == '.')
+			;
+		if (entry) {
+			snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
+			fd = open(path, O_RDWR | O_CLOEXEC);
+		}
+		if (ports)
+			closedir(ports);
+		if (fd >= 0)
+			return fd;
+		usleep(1000);
+	}
+	return -1;
 }
 
 /* Threads wait for their own children; what is left was nobody's. Ends never. */
@@ -249,7 +261,7 @@ int main(void)
 	name_disks(&notes);
 	channel = open_channel();
 	if (channel < 0) {
-		fprintf(stderr, "BUG: no %s: %s\n", CHANNEL, error_name(errno));
+		fprintf(stderr, "BUG: no port in %s: %s\n", PORTS, error_name(errno));
 		reboot(RB_POWER_OFF);
 	}
 	uname(&name);

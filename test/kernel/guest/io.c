@@ -143,38 +143,48 @@ static void name_content(char *state, size_t room, uint64_t sector, const void *
 		snprintf(state, room, "s%lluv%u", (unsigned long long)found.sector, found.version);
 }
 
+/* One request. What failed is read again in requests of `piece` sectors, if it was longer than that. */
+static void read_range(struct range *range, struct runs *runs, uint64_t at, uint64_t count, uint64_t piece)
+{
+	struct iovec part = { range->buffer, count * SECTOR };
+	const char *result;
+
+	/* So that a read which fills nothing is not taken for what the last one brought. */
+	memset(range->buffer, 0xee, part.iov_len);
+	result = result_name(preadv2(range->fd, &part, 1, at * SECTOR, range->flags), part.iov_len);
+	if (!strcmp(result, "ok")) {
+		for (uint64_t i = 0; i < count; i++) {
+			char state[64];
+
+			name_content(state, sizeof(state), at + i, range->buffer + i * SECTOR);
+			/* A run of misplaced sectors has a name per sector, and no more is needed. */
+			runs_add(runs, at + i, 1, state);
+		}
+		return;
+	}
+	if (count <= piece) {
+		runs_add(runs, at, count, result);
+		return;
+	}
+	for (uint64_t done = 0; done < count; done += piece)
+		read_range(range, runs, at + done, count - done < piece ? count - done : piece, piece);
+}
+
 int command_read(struct call *call)
 {
 	struct range range;
 	struct runs runs = { .to = &call->reply };
+	uint64_t piece;
 
 	if (!range_open(call, &range, O_RDONLY))
 		return -1;
-	for (uint64_t done = 0; done < range.count;) {
-		uint64_t at = range.first + done;
-		uint64_t count = range.count - done < range.chunk ? range.count - done : range.chunk;
-		struct iovec piece = { range.buffer, count * SECTOR };
-		const char *result;
-
-		/* So that a read which fills nothing is not taken for what the last one brought. */
-		memset(range.buffer, 0xee, piece.iov_len);
-		result = result_name(preadv2(range.fd, &piece, 1, at * SECTOR, range.flags), piece.iov_len);
-		if (strcmp(result, "ok")) {
-			runs_add(&runs, at, count, result);
-		} else {
-			for (uint64_t i = 0; i < count; i++) {
-				char state[64];
-
-				name_content(state, sizeof(state), at + i, range.buffer + i * SECTOR);
-				/* A run of misplaced sectors has a name per sector, and no more is needed. */
-				runs_add(&runs, at + i, 1, state);
-			}
-		}
-		done += count;
-	}
+	piece = option_number(call, "piece", range.chunk);
+	for (uint64_t done = 0; done < range.count && piece; done += range.chunk)
+		read_range(&range, &runs, range.first + done,
+			   range.count - done < range.chunk ? range.count - done : range.chunk, piece);
 	runs_end(&runs);
 	range_close(&range);
-	return 0;
+	return piece ? 0 : -1;
 }
 
 int command_peek(struct call *call)

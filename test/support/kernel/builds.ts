@@ -17,8 +17,8 @@ import {
 } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import type { KernelFiles, Series } from './environment';
-import { installation, kernelOf, ROOT } from './environment';
+import type { KernelFiles } from './environment';
+import { installation, ROOT } from './environment';
 
 const MODULE_SOURCES = join(ROOT, 'kernel');
 const AGENT_SOURCES = join(ROOT, 'test', 'kernel', 'guest');
@@ -84,13 +84,10 @@ function built(kind: string, folder: string, salt: string, make: (copy: string) 
   return place;
 }
 
-/** Without BTF: making it needs the kernel with its debug information, which is a package of a gigabyte. */
-function makeModule(kernel: KernelFiles, folder: string, extra: readonly string[]): string {
-  const jobs = `-j${cpus().length}`;
-  return runOrThrow('make', [
-    ...['-C', kernel.headers, `M=${folder}`, jobs, 'CONFIG_DEBUG_INFO_BTF_MODULES=', ...extra],
-    'modules',
-  ]);
+/** Without debug information, and BTF, which is made of that of the whole kernel. */
+function makeModule(kernel: KernelFiles, folder: string): void {
+  const words = [`-j${cpus().length}`, 'CONFIG_DEBUG_INFO_BTF_MODULES=', 'CONFIG_DEBUG_INFO='];
+  runOrThrow('make', ['-C', kernel.headers, `M=${folder}`, ...words, 'modules']);
 }
 
 /** Path of dm-remap.ko for this kernel. Throws with the compiler's words. */
@@ -101,26 +98,20 @@ export function buildModule(kernel: KernelFiles): string {
 /** Path of `name`.ko, made of the sources in a folder. */
 export function buildModuleIn(folder: string, name: string, kernel: KernelFiles): string {
   const place = built(`${name}-${kernel.release}`, folder, kernel.version, (copy) => {
-    makeModule(kernel, copy, []);
+    makeModule(kernel, copy);
     runOrThrow('strip', ['--strip-debug', join(copy, `${name}.ko`)]);
   });
   return join(place, `${name}.ko`);
 }
 
-/** What make C=2 prints with sparse as the checker; the lines of make itself are left out. */
-export function sparseComplaints(series: Series): string[] {
-  const kernel = kernelOf(series);
-  const folder = mkdtempSync(join(installation().cache, 'sparse-'));
-  try {
-    for (const name of sourcesIn(MODULE_SOURCES))
-      copyFileSync(join(MODULE_SOURCES, name), join(folder, name));
-    return makeModule(kernel, folder, ['C=2', 'CHECK=sparse'])
-      .split('\n')
-      .filter((line) => /\.[ch]:\d+:|warning:|error:/.test(line) && !/compiler differs/.test(line));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
+/** Words for make: every file is looked at by sparse. */
+export const WITH_SPARSE = ['C=2', 'CHECK=sparse'] as const;
+
+/** What the compiler or the checker has to say in what make printed; the lines of make itself are left out. */
+export const complaintsIn = (printed: string): string[] =>
+  printed
+    .split('\n')
+    .filter((line) => /\.[ch]:\d+:|warning:|error:/.test(line) && !/compiler differs/.test(line));
 
 /** What checkpatch.pl has to say of the module's sources, with `ignore` types of message left out. */
 export function checkpatchComplaints(ignore: readonly string[]): string[] {

@@ -19,7 +19,12 @@ import { checkDisks } from './toolkit';
 
 export type CutKind = 'work' | 'activation' | 'stop' | 'away';
 
-/** What a read in pieces of eight sectors finds: nothing of a piece in which one sector can't be read. */
+/** All of the device, in pieces of a unit where something can't be read. */
+export async function readPieces(guest: Guest, device: string): Promise<string> {
+  return await guest.read(device, 0, MAIN_SECTORS, { chunk: 16 * UNIT, piece: UNIT });
+}
+
+/** What that finds: nothing of a piece in which one sector can't be read. */
 export function inPieces(contents: readonly string[]): string {
   return formatRuns(
     joinRuns(
@@ -176,7 +181,7 @@ export class CutWorld {
   private async come(guest: Guest, table: string, name: string): Promise<void> {
     const { contents } = this.settle(name, null);
     await guest.create('data', table);
-    this.compare(name, await guest.read('data', 0, MAIN_SECTORS, { chunk: UNIT }), contents);
+    this.compare(name, await readPieces(guest, 'data'), contents);
     await guest.dm('remove', 'data');
     const check = await checkDisks(this.lab.rack, SPARES, { level: 'complete' });
     const verdicts = check.setups.map(({ verdict }) => verdict).join();
@@ -195,7 +200,7 @@ export class CutWorld {
     const { contents } = this.settle(name, away);
     const table = `${this.table.replace(`/dev/lab/${SPARES[away] ?? ''}`, '-')} 1 degraded`;
     await guest.create('data', table);
-    this.compare(name, await guest.read('data', 0, MAIN_SECTORS, { chunk: UNIT }), contents);
+    this.compare(name, await readPieces(guest, 'data'), contents);
     await this.workload.look(guest);
     for (let i = below(this.random, 4); i > 0; i--) await this.workload.writeUnit(guest, contents);
     await this.workload.flush(guest);

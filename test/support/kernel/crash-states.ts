@@ -26,25 +26,25 @@ const SLOT_BYTES = 49152;
 const PAGE = 4096;
 const SLOTS = SLOT_SECTORS.map((sector) => Number(sector) * SECTOR);
 
-/** The slots of a spare in some state. */
-export function spareIn(store: PageStore): BenchSpare {
-  return { slots: SLOTS.map((at) => store.read(at, SLOT_BYTES)) };
-}
-
 const crcs = new WeakMap<Uint8Array, number>();
 
 /** Equal for equal slots. From one state to the next few pages change. */
-function keyOf(store: PageStore): string {
+function slotKey(store: PageStore, at: number): string {
   let key = '';
-  for (const at of SLOTS) {
-    for (let page = at; page < at + SLOT_BYTES; page += PAGE) {
-      const bytes = store.pageAt(page);
-      let crc = bytes === undefined ? 0 : crcs.get(bytes);
-      if (bytes !== undefined && crc === undefined) crcs.set(bytes, (crc = crc32(bytes)));
-      key += `${(crc ?? 0).toString(36)},`;
-    }
+  for (let page = at; page < at + SLOT_BYTES; page += PAGE) {
+    const bytes = store.pageAt(page);
+    let crc = bytes === undefined ? 0 : crcs.get(bytes);
+    if (bytes !== undefined && crc === undefined) crcs.set(bytes, (crc = crc32(bytes)));
+    key += `${(crc ?? 0).toString(36)},`;
   }
   return key;
+}
+
+const keyOf = (store: PageStore): string => SLOTS.map((at) => slotKey(store, at)).join('');
+
+/** The slots of a spare in some state; most are those of the state before, and must not be changed. */
+export function spareIn(store: PageStore): BenchSpare {
+  return { slots: SLOTS.map((at) => kept(slots, slotKey(store, at), () => store.read(at, SLOT_BYTES))) };
 }
 
 /** Contents of the disks: main first, then the spares by index; null: the spare is away. */
@@ -68,6 +68,7 @@ export interface Verdict {
   readonly kernelRefusal: string;
 }
 
+const slots = new Map<string, Uint8Array>();
 const repaired = new Map<string, SetupDecision>();
 const encoded = new Map<string, Uint8Array>();
 /** From one commit to the next all that is kept here changes. */

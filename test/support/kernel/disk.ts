@@ -91,7 +91,7 @@ export class VirtualDisk {
   private flushFailures = 0;
   private there = true;
   /** Requests since the disk was made, faults or not. */
-  readonly counts = { read: 0, write: 0, flush: 0 };
+  readonly counts = { read: 0, write: 0, flush: 0, flushFailures: 0 };
 
   constructor(
     readonly options: DiskOptions,
@@ -223,6 +223,7 @@ export class VirtualDisk {
     if (!this.there) return { error: EIO };
     if (this.flushFailures > 0) {
       this.flushFailures--;
+      this.counts.flushFailures++;
       return { error: EIO };
     }
     const open = this.pending.find((write) => !write.answered);

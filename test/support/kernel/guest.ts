@@ -15,6 +15,8 @@ export type Device = string;
 export interface RequestOptions {
   /** Sectors per request: as many as are asked for, but 2048 at most, unless given. */
   readonly chunk?: number;
+  /** Of reads: a request that failed is made again in pieces of so many sectors. */
+  readonly piece?: number;
   readonly fua?: boolean;
   /** Fail with EAGAIN where the request would have to wait. */
   readonly nowait?: boolean;
@@ -161,6 +163,7 @@ export class Guest {
     return [
       ...(flags.length > 0 ? [`flags=${flags.join(',')}`] : []),
       ...(options.chunk === undefined ? [] : [`chunk=${options.chunk}`]),
+      ...(options.piece === undefined ? [] : [`piece=${options.piece}`]),
       ...(options.shift === undefined ? [] : [`shift=${options.shift}`]),
     ];
   }

@@ -60,8 +60,10 @@ function readable(slot: Uint8Array, gaps: readonly Gap[]): Uint8Array {
   const view = new DataView(slot.buffer, slot.byteOffset, slot.byteLength);
   const claimed = slot.length >= SLOT_BYTES_AT + 4 ? view.getUint32(SLOT_BYTES_AT, true) : 0;
   const wanted = Math.max(slot.length, claimed <= MOST_SLOT_BYTES ? claimed : 0, BLOCK);
-  const whole = new Uint8Array(Math.min(MOST_SLOT_BYTES, Math.ceil(wanted / BLOCK) * BLOCK));
-  whole.set(slot.subarray(0, whole.length));
+  const length = Math.min(MOST_SLOT_BYTES, Math.ceil(wanted / BLOCK) * BLOCK);
+  if (gaps.length === 0 && length <= slot.length) return slot.subarray(0, length);
+  const whole = new Uint8Array(length);
+  whole.set(slot.subarray(0, length));
   for (let at = 0; at < whole.length; at += BLOCK) {
     if (!gaps.some(({ start, end }) => start < at + BLOCK && end > at)) continue;
     if (isCovered(whole, at)) return whole.subarray(0, at);

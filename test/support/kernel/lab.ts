@@ -147,7 +147,7 @@ export class Lab {
     const remap = options.remap === false ? [] : [buildModule(kernel)];
     return makeInitramfs({
       kernel,
-      modules: ['virtio_pci', 'dm-mod', ...drivers, ...(options.modules ?? []), ...remap],
+      modules: ['virtio_pci', 'virtio_console', 'dm-mod', ...drivers, ...(options.modules ?? []), ...remap],
       disks: disks.map(({ name, options: { driver, logicalBlockSize } }) =>
         driver === 'nbd' ? `${name} ${this.rack.port} ${logicalBlockSize ?? 512}` : name,
       ),

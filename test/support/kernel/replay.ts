@@ -51,11 +51,31 @@ class Cursor {
   }
 }
 
+/** From this position on all writes of a disk before `covers` are durable. */
+interface Step {
+  readonly at: number;
+  readonly covers: number;
+}
+
+/** What the flushes of a disk settle, in the order in which they were answered. */
+function settledBy(entries: readonly LogEntry[], disk: number): Step[] {
+  const flushes = entries.flatMap((entry) =>
+    entry.kind === 'flush' && entry.disk === disk && entry.answered !== Infinity
+      ? [{ at: entry.answered, covers: entry.covers }]
+      : [],
+  );
+  let covers = 0;
+  return flushes
+    .sort((a, b) => a.at - b.at)
+    .map((step) => ({ at: step.at, covers: (covers = Math.max(covers, step.covers)) }));
+}
+
 export class Replay {
   private readonly ends: Cursor[];
   private readonly floors: Cursor[];
+  private settled: readonly (readonly Step[])[] | null = null;
 
-  /** `tearBytes` by disk; 512 where not given. The log must not be begun anew while this is in use. */
+  /** `tearBytes` by disk; 512 where not given. The log must be complete, and not begun anew while this is in use. */
   constructor(
     private readonly recording: Recording,
     private readonly tearBytes: readonly number[] = [],
@@ -110,13 +130,15 @@ export class Replay {
 
   /** The position before which all writes of a disk are durable, if the power goes at `position`. */
   private floor(disk: number, position: number): number {
-    let floor = 0;
-    for (let index = 0; index < position; index++) {
-      const entry = this.recording.entries[index];
-      if (entry?.kind === 'flush' && entry.disk === disk && entry.answered <= position)
-        floor = Math.max(floor, entry.covers);
+    this.settled ??= this.recording.base.map((_, index) => settledBy(this.recording.entries, index));
+    const steps = this.settled[disk] ?? [];
+    let [low, high] = [0, steps.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((steps[middle]?.at ?? Infinity) <= position) low = middle + 1;
+      else high = middle;
     }
-    return floor;
+    return steps[low - 1]?.covers ?? 0;
   }
 
   /** Indexes of the writes that may or may not have reached their medium, if the power goes at `position`. */

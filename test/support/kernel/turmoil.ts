@@ -32,6 +32,8 @@ export interface TurmoilResult {
   readonly answers: ReadonlyMap<string, number>;
   /** Requests that failed because of a fault. */
   readonly hits: number;
+  /** Flushes of main that failed. */
+  readonly flushFailures: number;
   /** Sectors of main that were lost in the end, all of them fragile, and entries. */
   readonly lost: number;
   readonly entries: number;
@@ -219,16 +221,25 @@ class Turmoil {
     await this.scenario.guest.dm('resume', this.scenario.name);
     const { lost, entries } = await this.remember(hammers);
     const hits = this.hits.reduce((sum, each) => sum + each(), 0);
-    return { hammers, answers: this.answers, hits, lost, entries };
+    const { flushFailures } = this.scenario.mainDisk.counts;
+    return { hammers, answers: this.answers, hits, flushFailures, lost, entries };
   }
 }
 
-/** What failed and had no reason to, in short: all but reads of sectors that may be lost, and discards, which are hints. */
+/** Writes with FUA that failed. The disks know no FUA, so each is a write and a flush, which may fail. */
+export const failedFua = (hammers: readonly HammerResult[]): number =>
+  hammers.flatMap(({ failures }) => failures).filter(({ state }) => state === 'fua-EIO').length;
+
+/**
+ * What failed and had no reason to, in short: all but reads of sectors that may be lost, discards, which are hints, and
+ * FUA, of which failedFua() tells.
+ */
 export function failedForNothing(hammers: readonly HammerResult[]): string {
   const bad = hammers.flatMap(({ failures }) =>
     failures.filter(({ sector, count, state }) => {
       const sectors = Array.from({ length: count }, (_unused, i) => sector + i);
-      return state !== 'discard-EIO' && (state !== 'read-EIO' || !sectors.some(isFragile));
+      if (state === 'discard-EIO' || state === 'fua-EIO') return false;
+      return state !== 'read-EIO' || !sectors.some(isFragile);
     }),
   );
   return formatRuns(bad);
@@ -242,7 +253,7 @@ export async function turmoil(scenario: Scenario, options: TurmoilOptions): Prom
 /** Reads all of the device block by block, in one command: each as the scenario remembers it, EIO for what is lost. */
 export async function checkEachBlock(scenario: Scenario): Promise<void> {
   const { guest, name, memory, block } = scenario;
-  const found = parseRuns(await guest.read(name, 0, memory.length, { chunk: block }));
+  const found = parseRuns(await guest.read(name, 0, memory.length, { chunk: 16 * block, piece: block }));
   const wrong = found.flatMap(({ sector, count, state }) => {
     const word = state === 'EIO' ? 'lost' : state;
     const places = Array.from({ length: count }, (_, i) => ({ sector: sector + i, count: 1, state: word }));
