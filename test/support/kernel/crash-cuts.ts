@@ -72,27 +72,22 @@ export class CutWorld {
     this.counts.set(what, (this.counts.get(what) ?? 0) + by);
   }
 
-  private requests(): number {
-    return this.lab.rack.disks.reduce(
-      (sum, { counts }) => sum + counts.read + counts.write + counts.flush,
-      0,
-    );
-  }
-
   /** Waits until the disks have got so many requests; false if the work ended before. */
   private async reach(target: number, work: Promise<unknown>): Promise<boolean> {
-    const state = { over: false };
-    const end = (): void => {
-      state.over = true;
-    };
-    work.then(end, end);
-    while (this.requests() < target && !state.over) await new Promise((resolve) => setImmediate(resolve));
-    return !state.over;
+    const over = work.then(
+      () => false,
+      () => false,
+    );
+    const reached = this.lab.rack.whenRequests(target).then(() => true);
+    if (!(await Promise.race([reached, over]))) return false;
+    // In half of the cases the guest is told of what was done before the power goes.
+    if (chance(this.random, 50)) await new Promise((resolve) => setImmediate(resolve));
+    return true;
   }
 
   /** Does one thing after another until the disks have got so many requests, and takes the power in the midst of it. */
   private async cutDuring(within: number, work: () => Promise<unknown>): Promise<void> {
-    const target = this.requests() + within;
+    const target = this.lab.rack.requests + within;
     for (let running = work(); ; running = work()) {
       if (await this.reach(target, running)) {
         this.cutNow();
@@ -100,7 +95,7 @@ export class CutWorld {
         return;
       }
       await running;
-      if (this.requests() >= target || this.workload.cutting) break;
+      if (this.lab.rack.requests >= target || this.workload.cutting) break;
     }
     this.cutNow();
   }

@@ -92,6 +92,8 @@ export class VirtualDisk {
   private there = true;
   /** Requests since the disk was made, faults or not. */
   readonly counts = { read: 0, write: 0, flush: 0, flushFailures: 0 };
+  /** Called for each request, before anything is done for it. */
+  onRequest: (() => void) | null = null;
 
   constructor(
     readonly options: DiskOptions,
@@ -166,9 +168,14 @@ export class VirtualDisk {
     return this.faults.find((fault) => fault.operation === operation && fault.touches(start, end));
   }
 
+  private arrived(operation: Operation): void {
+    this.counts[operation]++;
+    this.onRequest?.();
+  }
+
   /** Bytes, since the emulator itself may read less than a sector. */
   read(offset: number, length: number): Outcome {
-    this.counts.read++;
+    this.arrived('read');
     if (!this.there || offset + length > this.sectors * SECTOR) return { error: EIO };
     const end = Math.ceil((offset + length) / SECTOR);
     const fault = this.faultFor('read', Math.floor(offset / SECTOR), end);
@@ -179,7 +186,7 @@ export class VirtualDisk {
 
   /** Writes bytes, or so many zeros. */
   write(sector: number, data: Uint8Array | number, fua: boolean): Outcome {
-    this.counts.write++;
+    this.arrived('write');
     const count = typeof data === 'number' ? data : data.length / SECTOR;
     if (!this.there || this.options.readOnly === true || sector + count > this.sectors) return { error: EIO };
     const fault = this.faultFor('write', sector, sector + count);
@@ -219,7 +226,7 @@ export class VirtualDisk {
   }
 
   flush(): Outcome {
-    this.counts.flush++;
+    this.arrived('flush');
     if (!this.there) return { error: EIO };
     if (this.flushFailures > 0) {
       this.flushFailures--;

@@ -76,6 +76,23 @@ export class Rack {
     return found;
   }
 
+  /** Requests to all disks so far. */
+  get requests(): number {
+    return this.disks.reduce((sum, { counts }) => sum + counts.read + counts.write + counts.flush, 0);
+  }
+
+  /** Resolves when so many requests have come in; what came with the last of them is done then, and not yet answered. One at a time. */
+  async whenRequests(target: number): Promise<void> {
+    if (this.requests >= target) return;
+    let missing = target - this.requests;
+    await new Promise<void>((resolve) => {
+      for (const disk of this.disks)
+        disk.onRequest = () => {
+          if (--missing === 0) resolve();
+        };
+    });
+  }
+
   /** Begins the log anew, with the disks as they are. */
   beginLog(): void {
     this.log.begin(this.disks.map((disk) => disk.snapshot()));
