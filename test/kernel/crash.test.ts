@@ -31,7 +31,7 @@ import { checkDisks } from '../support/kernel/toolkit';
 
 const COMMITS = 205;
 const STATES = fromEnvironment('DMREMAP_CRASH', 400);
-const LOADED = 60;
+const LOADED = 54;
 /** A boot may take a minute; this long it is given new states. */
 const BOOT_MS = 35_000;
 const SEED = 1000 * fromEnvironment('DMREMAP_SEED', 0) + 1;

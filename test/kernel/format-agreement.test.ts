@@ -23,7 +23,7 @@ import { removeTree, temporaryDirectory } from '../support/temporary';
 import '../support/engines';
 
 /** Mutated images that are compared. */
-const IMAGES = fromEnvironment('DMREMAP_AGREE', 2500);
+const IMAGES = fromEnvironment('DMREMAP_AGREE', 1600);
 const PORTION = 400;
 const FIRST_SEED = 5_000_000 + fromEnvironment('DMREMAP_SEED', 0) * 100_000_000;
 
