@@ -35,22 +35,26 @@ static u32 dmr_read_prefix(struct dmr_device *d, unsigned int i, unsigned int c,
 /*
  * The header tells how long a copy is, but most are short: a first read that takes
  * their body along spares a second one. Nothing is concluded from its failure, for
- * it may reach over what is not part of the copy.
+ * it may reach over what is not part of the copy. A disk may take minutes to say
+ * no, so where the slot before could not be read it is not asked twice.
  */
 #define DMR_FIRST_READ		(8 * DMR_BLOCK)
 
-static u32 dmr_read_first(struct dmr_device *d, unsigned int i, unsigned int c, void *to)
+static u32 dmr_read_first(struct dmr_device *d, unsigned int i, unsigned int c, void *to,
+			  bool answers)
 {
-	if (!dmr_read_slot(d, i, c, 0, to, DMR_FIRST_READ))
+	if (answers && !dmr_read_slot(d, i, c, 0, to, DMR_FIRST_READ))
 		return DMR_FIRST_READ;
 	return dmr_read_slot(d, i, c, 0, to, DMR_BLOCK) ? 0 : DMR_BLOCK;
 }
 
-static void dmr_judge_place(struct dmr_device *d, unsigned int i, unsigned int c,
-			    struct dmr_judgement *j)
+static void dmr_judge_place(struct dmr_device *d, struct dmr_places *p, unsigned int i,
+			    unsigned int c)
 {
+	bool answers = !c || p->j[i][c - 1].state != DMR_HEADER_UNREAD;
 	struct dmr_header *h = &d->gen->h;	/* j->h is made anew by what it is for */
-	u32 bytes = dmr_read_first(d, i, c, d->scratch);
+	u32 bytes = dmr_read_first(d, i, c, d->scratch, answers);
+	struct dmr_judgement *j = &p->j[i][c];
 
 	if (!bytes) {
 		dmr_judge_header(NULL, 0, j);
@@ -102,7 +106,7 @@ static void dmr_judge_all(struct dmr_device *d, struct dmr_places *p)
 		p->present[i] = s->dev;
 		s->absent = false;
 		for (c = 0; p->present[i] && c < DMR_COPIES; c++)
-			dmr_judge_place(d, i, c, &p->j[i][c]);
+			dmr_judge_place(d, p, i, c);
 		if (!dmr_is_unreadable(p, i) || !dmr_goes_without(d, i))
 			continue;
 		DMWARN("%s: spare %u (%s) can't be read; going without it",

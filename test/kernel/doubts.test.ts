@@ -286,6 +286,18 @@ describeKernel('what a moment must not do', () => {
       await data.finish();
     });
 
+    test('is asked for each header, and only once for more than that: a disk may take long to say no', async () => {
+      await data.down();
+      const { counts } = data.spare(0);
+      const before = counts.read;
+      data.spare(0).vanish();
+      await data.refused(data.table, /spare 0 .* can't be read/);
+      expect(counts.read - before).toBe(6);
+      data.spare(0).appear();
+      await data.up();
+      await data.finish();
+    });
+
     test('has no sectors that went bad, and its failure is told in the events', async () => {
       await data.force(10, 2);
       await data.message('set', 'spare_policy', '0');
